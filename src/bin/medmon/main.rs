@@ -1,0 +1,2 @@
+//! The medmon client.
+fn main() {}

@@ -1,0 +1,121 @@
+//! The clock every program takes as an argument: a monotonic scale for decisions, UTC for the record.
+//!
+//! Not for: choosing a display zone (the client's), dating readings of an unset clock (gatewayd's collect).
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// Time as a program sees it. Cheap to clone; clones share the same clock.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None`: the machine's own clocks.
+    scaled: Option<Scaled>,
+    /// What tests add to UTC, µs: a moved clock.
+    utc_shift_us: AtomicI64,
+}
+
+#[derive(Debug)]
+struct Scaled {
+    speed: f64,
+    origin: Instant,
+    utc_origin_us: i64,
+}
+
+impl Clock {
+    /// The machine's clocks. The monotonic one counts suspended time and survives a restart of the program
+    /// (CLOCK_BOOTTIME), so that a condition's persistence does too.
+    pub fn system() -> Self {
+        Self::new(None)
+    }
+
+    /// A clock that runs `speed` times as fast as tokio's, starting at `utc_us` (UTC, µs) now.
+    pub fn scaled(speed: f64, utc_us: i64) -> Self {
+        Self::new(Some(Scaled { speed, origin: Instant::now(), utc_origin_us: utc_us }))
+    }
+
+    fn new(scaled: Option<Scaled>) -> Self {
+        Self { inner: Arc::new(Inner { scaled, utc_shift_us: AtomicI64::new(0) }) }
+    }
+
+    /// Monotonic µs. Only differences mean anything.
+    pub fn mono_us(&self) -> i64 {
+        match &self.inner.scaled {
+            Some(scaled) => scaled.elapsed_us(),
+            None => {
+                let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+            }
+        }
+    }
+
+    /// UTC in µs since 1970, as the machine believes it.
+    pub fn utc_us(&self) -> i64 {
+        let now = match &self.inner.scaled {
+            Some(scaled) => scaled.utc_origin_us + scaled.elapsed_us(),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64),
+        };
+        now + self.inner.utc_shift_us.load(Ordering::Relaxed)
+    }
+
+    /// Moves UTC by `shift_us` without touching the monotonic scale, as an NTP step or a dead RTC battery would.
+    pub fn shift_utc(&self, shift_us: i64) {
+        self.inner.utc_shift_us.store(shift_us, Ordering::Relaxed);
+    }
+
+    /// Waits for `duration` of this clock's time.
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(self.real(duration)).await;
+    }
+
+    /// The real time that `duration` of this clock's time takes.
+    pub fn real(&self, duration: Duration) -> Duration {
+        match &self.inner.scaled {
+            Some(scaled) => duration.div_f64(scaled.speed),
+            None => duration,
+        }
+    }
+
+    /// `None` when `future` took longer than `limit` of this clock's time.
+    pub async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
+        tokio::time::timeout(self.real(limit), future).await.ok()
+    }
+}
+
+impl Scaled {
+    fn elapsed_us(&self) -> i64 {
+        (self.origin.elapsed().as_secs_f64() * self.speed * 1e6) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_runs_faster_and_sleeps_shorter() {
+        let clock = Clock::scaled(10.0, 1_000_000);
+        let before = Instant::now();
+        clock.sleep(Duration::from_secs(50)).await;
+        assert_eq!(before.elapsed().as_secs(), 5);
+        assert_eq!(clock.mono_us() / 1_000_000, 50);
+        assert_eq!(clock.utc_us() / 1_000_000, 51);
+    }
+
+    #[test]
+    fn a_moved_wall_clock_leaves_the_monotonic_scale_alone() {
+        let clock = Clock::system();
+        let before = clock.mono_us();
+        clock.shift_utc(-3_600_000_000);
+        assert!(clock.mono_us() - before < 60_000_000);
+        assert!(clock.utc_us() > 1_700_000_000_000_000);
+    }
+}
