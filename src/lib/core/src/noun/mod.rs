@@ -1,0 +1,26 @@
+//! The design's nouns, one a file. Every other crate uses these words and no others.
+
+pub mod alert;
+pub mod assignment;
+pub mod envelope;
+pub mod limits;
+pub mod quality;
+pub mod reading;
+pub mod settings;
+pub mod vital;
+pub mod window;
+
+pub use alert::{Alert, Audience, Class, Condition, Direction, Fact, FactKind, Priority};
+pub use assignment::{Assignment, Binding};
+pub use envelope::{Envelope, Gap, Verdict};
+pub use limits::{Limit, Limits};
+pub use quality::{Quality, Reason};
+pub use reading::{ClockQuality, Ieee, Reading, ReadingId, Value};
+pub use settings::{Contact, Device, Ladder, Language, Place, Settings};
+pub use vital::{Vital, VitalInfo};
+pub use window::Window;
+
+/// Microseconds UTC since 1970, as stored everywhere.
+pub type UtcUs = i64;
+/// Microseconds on a gateway's monotonic scale. Only differences mean anything.
+pub type MonoUs = i64;

@@ -1,0 +1,144 @@
+//! Settings: the one document that comes down to a gateway. All it needs to work alone is in it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Ieee, Limits, Vital};
+
+/// Language of texts and screens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// French.
+    Fr,
+}
+
+/// Where on the body a sensor sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// On a belt.
+    Waist,
+    /// On the wrist.
+    Wrist,
+    /// On the chest.
+    Chest,
+    /// In a trouser pocket.
+    Pocket,
+}
+
+/// Somebody to text, in the order of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Identity.
+    pub id: Uuid,
+    /// As shown: "Paul".
+    pub name: String,
+    /// E.164: "+33612345678".
+    pub phone: String,
+    /// Language of the texts.
+    #[serde(default)]
+    pub language: Language,
+}
+
+/// How texting goes on while nobody answers. All in seconds after the raising.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ladder {
+    /// Unacknowledged for so long: the next contact.
+    pub next_after_s: u32,
+    /// No delivery report for so long: the next contact.
+    pub undelivered_after_s: u32,
+    /// After the last contact: repeat to all at this interval.
+    pub repeat_s: u32,
+    /// Texts per contact and hour at most.
+    pub max_per_hour: u32,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { next_after_s: 300, undelivered_after_s: 180, repeat_s: 900, max_per_hour: 6 }
+    }
+}
+
+/// A sensor on the allow-list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its address.
+    pub ieee: Ieee,
+    /// As people call it: "wrist band".
+    #[serde(default)]
+    pub label: String,
+    /// What it is expected to measure.
+    pub vitals: Vec<Vital>,
+    /// Where it sits, for the fall detector.
+    #[serde(default)]
+    pub place: Option<Place>,
+}
+
+/// What a gateway works by. Versioned; the cloud shows `in force`, `pending since` or `rejected`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Grows with every change; 0 = none received yet.
+    pub version: u64,
+    /// The assignment in force; 0 = the gateway belongs to nobody.
+    pub epoch: u64,
+    /// The patient's random label.
+    pub subject: Option<Uuid>,
+    /// What texts call the patient.
+    pub nickname: String,
+    /// For the largest believable rate in exercise.
+    pub birth_year: Option<i16>,
+    /// Thresholds.
+    pub limits: Limits,
+    /// Whom to text, in order.
+    pub contacts: Vec<Contact>,
+    /// The ward's on-call number, after the contacts. E.164.
+    pub on_call_phone: Option<String>,
+    /// When to go on.
+    pub ladder: Ladder,
+    /// Expected seconds between readings, where it differs from the vital table.
+    pub cadences: BTreeMap<Vital, u32>,
+    /// The allow-list. Together with the gateway's own configuration.
+    pub devices: Vec<Device>,
+    /// Language of screens and of contacts without one.
+    pub language: Language,
+    /// IANA zone for times in texts; empty = UTC.
+    pub time_zone: String,
+}
+
+impl Settings {
+    /// Seconds of silence after which `vital` is unknown: 2.5 missed intervals (CLINICAL.md).
+    pub fn silence_s(&self, vital: Vital) -> u32 {
+        match self.cadences.get(&vital) {
+            Some(cadence) => cadence.saturating_mul(5) / 2,
+            None => vital.info().map_or(u32::MAX, |row| row.silence_s),
+        }
+    }
+
+    /// Expected seconds between readings of `vital`.
+    pub fn cadence_s(&self, vital: Vital) -> u32 {
+        self.cadences.get(&vital).copied().or_else(|| vital.info().map(|row| row.cadence_s)).unwrap_or(60).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_or_newer_document_is_still_read() {
+        let settings: Settings =
+            serde_json::from_str(r#"{"version":3,"epoch":9,"colour":"blue","cadences":{"temperature":5}}"#).unwrap();
+        assert_eq!((settings.version, settings.epoch), (3, 9));
+        assert_eq!(settings.silence_s(Vital::TEMPERATURE), 12);
+        assert_eq!(settings.silence_s(Vital::HEART_RATE), 120);
+        assert_eq!(settings.limits, Limits::default());
+    }
+}
