@@ -61,7 +61,7 @@ impl Pty {
 
         let status = rustix::fs::fcntl_getfl(&master).map_err(PtyError::at("fcntl"))?;
         rustix::fs::fcntl_setfl(&master, status | OFlags::NONBLOCK).map_err(PtyError::at("fcntl"))?;
-        let master = AsyncFd::new(master).map_err(PtyError::at("register"))?;
+        let master = register(master).map_err(PtyError::at("register"))?;
         Ok(Self { path, master, _slave: slave })
     }
 
@@ -110,6 +110,14 @@ impl Pty {
     }
 }
 
+#[expect(
+    deprecated,
+    reason = "its successor is an unsafe fn, forbidden here; an OwnedFd keeps the contract it asks for"
+)]
+fn register(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(fd)
+}
+
 fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> std::io::Result<usize> {
     loop {
         match call() {
@@ -123,7 +131,7 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> std::io::Result
 pub(crate) mod host {
     //! The host's end of a PTY for tests: a raw blocking-free reader that knows nothing of the protocols.
 
-    use super::{AsyncFd, Mode, OFlags, OwnedFd, Path, retry};
+    use super::{AsyncFd, Mode, OFlags, OwnedFd, Path, register, retry};
     use std::time::Duration;
 
     pub struct Host(AsyncFd<OwnedFd>);
@@ -131,7 +139,7 @@ pub(crate) mod host {
     impl Host {
         pub fn open(path: &Path) -> Self {
             let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-            Self(AsyncFd::new(rustix::fs::open(path, flags, Mode::empty()).unwrap()).unwrap())
+            Self(register(rustix::fs::open(path, flags, Mode::empty()).unwrap()).unwrap())
         }
 
         pub fn write(&self, bytes: &[u8]) {

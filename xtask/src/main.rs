@@ -1,2 +1,59 @@
-//! Development tasks.
-fn main() {}
+//! medmon's development tasks: `cargo xtask test | gen`.
+
+mod generate;
+mod suites;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// medmon's development tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds everything, starts what tests need and runs the suites; prints a table.
+    Test {
+        /// Suites by name, such as `core`, `gatewayd` or `medmon/kill`; all if none is named.
+        suites: Vec<String>,
+    },
+    /// Generates completions/ and man/ from the command-line definitions.
+    Gen {
+        /// Change nothing; fail if something is stale.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Args::parse().task {
+        Task::Test { suites } => suites::run(&suites),
+        Task::Gen { check } => generate::run(check),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// Cargo, as it was called itself.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Runs `command` with its output shown; another exit than success is an error.
+fn succeed(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("{command:?} did not start"))?;
+    anyhow::ensure!(status.success(), "{command:?} failed ({status})");
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! A virtual Zigbee coordinator behind a PTY: what a host finds when it opens a CC2652 stick.
+//!
+//! Not for: the signals that sensors report (patient/), nor what the host should make of them.
+
+mod coordinator;
+mod faults;
+pub mod frame;
+mod zcl;
+mod zdo;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use medmon_kit::clock::Clock;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::air::AttributeReport;
+use crate::lock;
+use crate::pty::{Pty, PtyError};
+use coordinator::Coordinator;
+use faults::Line;
+use frame::{Decoder, Frame};
+
+pub use faults::LineFaults;
+pub use zcl::{DeviceSpec, Endpoint};
+
+/// How the dongle starts.
+#[derive(Clone, Debug)]
+pub struct DongleOptions {
+    /// Its own IEEE address.
+    pub ieee: u64,
+    /// A network is stored; `false` = blank from the factory.
+    pub formed: bool,
+    /// ZDO_DIRECT_CB of a formed dongle. `false` = another host's set-up, whose ZDO answers stay inside.
+    pub direct_callbacks: bool,
+    /// What goes wrong on the line.
+    pub faults: LineFaults,
+}
+
+impl Default for DongleOptions {
+    fn default() -> Self {
+        Self { ieee: 0x00124b0029000001, formed: true, direct_callbacks: true, faults: LineFaults::default() }
+    }
+}
+
+/// What the dongle has seen and done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DongleCounters {
+    /// Frames from the host whose check was right.
+    pub received: u64,
+    /// Frames from the host whose check was wrong.
+    pub bad_checks: u64,
+    /// Requests answered with an RPC error.
+    pub refused_requests: u64,
+    /// Reports written to the line.
+    pub reports: u64,
+    /// Reports that went nowhere: host not registered, sensor unknown, or the host did not read.
+    pub lost_reports: u64,
+    /// Extra copies written.
+    pub duplicates: u64,
+    /// Default Responses from the host.
+    pub default_responses: u64,
+    /// Bind requests carried out.
+    pub bound: u64,
+    /// Configure Reporting requests carried out.
+    pub configured: u64,
+}
+
+/// A running dongle; it stops when dropped.
+#[derive(Debug)]
+pub struct Dongle {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pty: Pty,
+    clock: Clock,
+    coordinator: Mutex<Coordinator>,
+    /// Held from the decision to send until the last byte is written, so that frames never mix.
+    line: tokio::sync::Mutex<Line>,
+    registered: watch::Sender<bool>,
+}
+
+impl Dongle {
+    /// Plugs the dongle in.
+    pub fn open(options: DongleOptions, clock: Clock) -> Result<Self, PtyError> {
+        let shared = Arc::new(Shared {
+            pty: Pty::open()?,
+            coordinator: Mutex::new(Coordinator::new(&options, clock.mono_us())),
+            clock,
+            line: tokio::sync::Mutex::new(Line::new(options.faults)),
+            registered: watch::Sender::new(false),
+        });
+        let task = tokio::spawn(serve(Arc::clone(&shared)));
+        Ok(Self { shared, task })
+    }
+
+    /// The serial port the host opens.
+    pub fn port(&self) -> &Path {
+        self.shared.pty.path()
+    }
+
+    /// Waits until the host has started the network and registered endpoint 1.
+    pub async fn ready(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.shared.registered.subscribe().wait_for(|registered| *registered).await;
+    }
+
+    /// A sensor that was paired before: it reports without announcing itself. Returns its short address.
+    pub fn know(&self, spec: DeviceSpec) -> u16 {
+        lock(&self.shared.coordinator).know(spec)
+    }
+
+    /// A new sensor joins; `false` when the join window is closed or the network does not run.
+    pub async fn join(&self, spec: DeviceSpec) -> bool {
+        self.shared.say(|coordinator, now_us| coordinator.join(spec, now_us)).await
+    }
+
+    /// A sensor comes back under a new short address; `false` when it is unknown or the network does not run.
+    pub async fn rejoin(&self, ieee: u64) -> bool {
+        self.shared.say(|coordinator, _| coordinator.rejoin(ieee)).await
+    }
+
+    /// A sensor leaves the network; `false` when it is unknown or the network does not run.
+    pub async fn leave(&self, ieee: u64) -> bool {
+        self.shared.say(|coordinator, _| coordinator.leave(ieee).map(|frame| vec![frame])).await
+    }
+
+    /// A sensor reports. `true` when all of it was written to the line while the host had endpoint 1 registered.
+    ///
+    /// Await it to its end: giving up half way leaves half a frame on the line.
+    pub async fn report(&self, ieee: u64, endpoint: u8, reports: &[AttributeReport]) -> bool {
+        let sent = self.shared.say(|coordinator, now_us| coordinator.report(ieee, endpoint, reports, now_us)).await;
+        let mut coordinator = lock(&self.shared.coordinator);
+        *(if sent { &mut coordinator.counters.reports } else { &mut coordinator.counters.lost_reports }) += 1;
+        sent
+    }
+
+    /// The dongle restarts by itself (watchdog, brown-out): the registration is gone.
+    pub async fn reset(&self) {
+        self.shared.say(|coordinator, now_us| Some(vec![coordinator.reset(now_us)])).await;
+    }
+
+    /// Any bytes, as they are.
+    pub async fn raw(&self, bytes: &[u8]) {
+        let _line = self.shared.line.lock().await;
+        self.shared.pty.write(bytes).await;
+    }
+
+    /// Counters so far.
+    pub fn counters(&self) -> DongleCounters {
+        lock(&self.shared.coordinator).counters
+    }
+}
+
+impl Drop for Dongle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    /// Lets the coordinator decide and writes what it says, as one step on the line.
+    async fn say(&self, decide: impl FnOnce(&mut Coordinator, i64) -> Option<Vec<Frame>>) -> bool {
+        let mut line = self.line.lock().await;
+        let (frames, registered) = {
+            let mut coordinator = lock(&self.coordinator);
+            let frames = decide(&mut coordinator, self.clock.mono_us());
+            (frames, coordinator.registered())
+        };
+        let Some(frames) = frames else { return false };
+        let mut written = true;
+        for frame in &frames {
+            written &= self.write(&mut line, frame).await;
+        }
+        self.registered.send_if_modified(|held| std::mem::replace(held, registered) != registered);
+        written
+    }
+
+    async fn write(&self, line: &mut Line, frame: &Frame) -> bool {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let (pieces, duplicates) = line.pieces(frame);
+        lock(&self.coordinator).counters.duplicates += duplicates;
+        for (index, piece) in pieces.iter().enumerate() {
+            if index > 0 {
+                self.clock.sleep(PAUSE).await;
+            }
+            if !self.pty.write(piece).await {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+async fn serve(shared: Arc<Shared>) {
+    let mut decoder = Decoder::default();
+    loop {
+        let bytes = match shared.pty.read().await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::warn!(%error, "virtual dongle: the line is gone");
+                return;
+            }
+        };
+        for frame in decoder.push(&bytes) {
+            shared
+                .say(|coordinator, now_us| {
+                    coordinator.counters.received += 1;
+                    Some(coordinator.handle(&frame, now_us))
+                })
+                .await;
+        }
+        lock(&shared.coordinator).counters.bad_checks = decoder.bad_checks;
+    }
+}
+
+#[cfg(test)]
+mod tests;
