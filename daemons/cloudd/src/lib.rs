@@ -1,1 +1,241 @@
-//! To be filled.
+//! The cloud: ingest, vitals, records, alerts, events, and the API over them.
+//!
+//! In the order of the data: `http` takes a request and asks `auth` who it is; `ingest` judges envelopes and keeps
+//! them in `vitals` and `records`; `alerts` takes facts; `settings` and facts go down again; `board` and `events` are
+//! what people see. [`run`] installs nothing global, so that a demo runs it beside everything else.
+
+pub mod alerts;
+pub mod auth;
+pub mod board;
+pub mod config;
+pub mod events;
+pub mod http;
+pub mod ingest;
+pub mod metrics;
+pub mod records;
+pub mod refusal;
+pub mod settings;
+pub mod vitals;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use medmon_api::token::CreatedToken;
+use medmon_core::noun::{Principal, Role};
+use medmon_kit::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use config::CloudConfig;
+
+use events::{Bells, Events};
+use ingest::Turns;
+use metrics::Metrics;
+use records::principal::{self, NewPrincipal};
+use records::{Caller, Records, Tx, ward};
+use refusal::Refusal;
+use vitals::VitalsStore;
+use vitals::embedded::Embedded;
+
+/// Requests of `/v1/ingest` at once; each may hold 8 MiB.
+const INGESTS: usize = 8;
+/// A shutdown takes no longer (INTERFACE.md says 10 s).
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Why the cloud did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder cannot be made.
+    #[error("cloud.data_dir: {path} cannot be made; give a folder that this user may write")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A store does not open.
+    #[error("a store under cloud.data_dir does not open")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The address is taken or not of this machine.
+    #[error("cloud.listen = \"{listen}\": cannot listen there; choose another address or port")]
+    Listen {
+        /// As configured.
+        listen: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// All that handlers share.
+pub struct Cloud {
+    /// Records.
+    pub records: Records,
+    /// Vitals.
+    pub vitals: Arc<dyn VitalsStore>,
+    /// Hints.
+    pub events: Events,
+    /// Long polls of gateways.
+    pub bells: Bells,
+    /// What is counted.
+    pub metrics: Metrics,
+    clock: Clock,
+    turns: Turns,
+    ingests: Semaphore,
+    shutdown: CancellationToken,
+}
+
+impl Cloud {
+    /// Opens the stores under `data_dir`, making what is missing.
+    pub async fn open(data_dir: &Path, clock: Clock, shutdown: CancellationToken) -> Result<Self, StartError> {
+        let vitals_dir = data_dir.join("vitals");
+        std::fs::create_dir_all(&vitals_dir)
+            .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
+        let records = open_records(data_dir, &clock).await?;
+        let vitals = Embedded::open(&vitals_dir.join("vitals.sqlite")).await;
+        let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
+        Ok(Self {
+            records,
+            vitals: Arc::new(vitals),
+            events: Events::new(clock.utc_us()),
+            bells: Bells::default(),
+            metrics: Metrics::default(),
+            clock,
+            turns: Turns::default(),
+            ingests: Semaphore::new(INGESTS),
+            shutdown,
+        })
+    }
+
+    /// Writes as `caller` and, once that is durable, tells whom it concerns.
+    pub async fn write<T, F>(&self, caller: Caller, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, Refusal> + Send + 'static,
+    {
+        let (result, effects) = self.records.write(caller, work).await?;
+        events::publish(&self.events, &self.bells, effects);
+        Ok(result)
+    }
+
+    /// Whether the stores answer: for `/readyz`, and for a watchdog that is fed by work really done.
+    pub async fn probe(&self) -> Result<(), Refusal> {
+        self.records.read(|db| Ok(db.query_row("SELECT 1 FROM site", [], |_| Ok(()))?)).await
+    }
+
+    /// Makes a token as the one who runs the server. Site and ward by name or id; absent = the first site, no ward.
+    pub async fn create_token(
+        &self,
+        role: Role,
+        name: &str,
+        site: Option<&str>,
+        ward: Option<&str>,
+        patient: Option<Uuid>,
+    ) -> Result<CreatedToken, Refusal> {
+        create_token(&self.records, self.clock.utc_us(), role, name, site, ward, patient).await
+    }
+}
+
+async fn open_records(data_dir: &Path, clock: &Clock) -> Result<Records, StartError> {
+    let opened = Records::open(&data_dir.join("records.sqlite"), clock.utc_us()).await;
+    opened.map_err(|error| StartError::Store(Box::new(error)))
+}
+
+/// Makes a token in the records under `data_dir`, beside a running cloud or without one.
+pub async fn create_token_in(
+    data_dir: &Path,
+    clock: &Clock,
+    role: Role,
+    name: &str,
+    site: Option<&str>,
+    ward: Option<&str>,
+    patient: Option<Uuid>,
+) -> Result<CreatedToken, Refusal> {
+    std::fs::create_dir_all(data_dir).map_err(Refusal::internal)?;
+    let records = open_records(data_dir, clock).await.map_err(Refusal::internal)?;
+    create_token(&records, clock.utc_us(), role, name, site, ward, patient).await
+}
+
+async fn create_token(
+    records: &Records,
+    now_us: i64,
+    role: Role,
+    name: &str,
+    site: Option<&str>,
+    ward: Option<&str>,
+    patient: Option<Uuid>,
+) -> Result<CreatedToken, Refusal> {
+    let (name, site, ward) = (name.to_owned(), site.map(str::to_owned), ward.map(str::to_owned));
+    let site = records.read(move |db| ward::find_site(db, site.as_deref())).await?.id;
+    // The audit names nobody: whoever can run this owns the files.
+    let operator = Principal {
+        id: Uuid::nil(),
+        name: "operator".into(),
+        role: Role::Admin,
+        site,
+        ward: None,
+        patient: None,
+        gateway: None,
+        expires_us: None,
+    };
+    let work = move |tx: &Tx<'_>| {
+        let ward = ward.map(|ward| ward::find_ward(tx.db, site, &ward)).transpose()?.map(|ward| ward.id);
+        let new = NewPrincipal { name, role, site, ward, patient, gateway: None, expires_us: None };
+        let (about, secret) = principal::create(tx, &new)?;
+        Ok(CreatedToken { about, token: secret.reveal() })
+    };
+    Ok(records.write(Caller { principal: operator, now_us }, work).await?.0)
+}
+
+/// A cloud that runs.
+pub struct Running {
+    /// Where it listens; the port is the real one where 0 was asked for.
+    pub address: SocketAddr,
+    /// Its stores.
+    pub cloud: Arc<Cloud>,
+    server: JoinHandle<std::io::Result<()>>,
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    /// The address as clients write it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits for the end: after the shutdown was asked for, what is under way is finished, for 8 s at most.
+    pub async fn finished(mut self) -> std::io::Result<()> {
+        let ended = tokio::select! {
+            ended = &mut self.server => Some(ended),
+            () = self.shutdown.cancelled() => tokio::time::timeout(GRACE, &mut self.server).await.ok(),
+        };
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(panicked)) => Err(std::io::Error::other(panicked)),
+            None => {
+                tracing::warn!(grace_s = GRACE.as_secs(), "requests were still under way at the end; cut");
+                self.server.abort();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Starts the cloud: opens its stores, listens, serves until `shutdown`.
+pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken) -> Result<Running, StartError> {
+    let cloud = Arc::new(Cloud::open(&config.data_dir, clock, shutdown.clone()).await?);
+    let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
+    let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    let service = http::router(Arc::clone(&cloud));
+    let ended = shutdown.clone().cancelled_owned();
+    let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(ended).await });
+    tracing::info!(%address, "cloud listens");
+    Ok(Running { address, cloud, server, shutdown })
+}

@@ -1,1 +1,272 @@
-//! To be filled.
+//! gatewayd: the gateway in the home. Files in the order the data flows:
+//! radio → collect → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · local.
+
+pub mod broker;
+pub mod collect;
+pub mod config;
+pub mod detect;
+pub mod downsample;
+pub mod facts;
+pub mod install;
+pub mod ladder;
+pub mod local;
+pub mod notify;
+pub mod outbox;
+pub mod radio;
+pub mod seen;
+pub mod settings;
+pub mod telemetry;
+pub mod uplink;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use medmon_api::Client;
+use medmon_kit::Clock;
+
+use crate::broker::{Broker, Embedded, Stage};
+use crate::collect::{Collector, DevicesHeard};
+use crate::config::GatewayConfig;
+use crate::facts::Facts;
+use crate::install::Install;
+use crate::local::Local;
+use crate::outbox::Outbox;
+use crate::radio::counters::Counters;
+use crate::radio::map::Map;
+use crate::settings::SettingsStore;
+use crate::uplink::Uplink;
+
+/// Reports on their way from the radio to COLLECT.
+const REPORTS: usize = 1024;
+/// How often the times are written down and the broker trimmed.
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
+
+/// A running gateway.
+pub struct Gateway {
+    /// What `medmon local` shows, for a caller in the same process.
+    pub local: Local,
+    stop: CancellationToken,
+    finished: JoinHandle<()>,
+}
+
+/// Runs until `shutdown`, then finishes and flushes.
+pub async fn run(config: GatewayConfig, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config, clock).await?;
+    medmon_kit::service::ready();
+    shutdown.cancelled().await;
+    gateway.stop().await;
+    Ok(())
+}
+
+impl Gateway {
+    /// Opens every store and starts every stage. What is missing outside (dongle, modem, cloud) is waited for.
+    pub async fn start(config: GatewayConfig, clock: Clock) -> anyhow::Result<Self> {
+        let folder = config.data_dir.clone();
+        std::fs::create_dir_all(&folder).with_context(|| format!("gateway.data_dir {}", folder.display()))?;
+        let map = Map::new(&config.zigbee.map).map_err(anyhow::Error::msg)?;
+        let (mut install, clock) = Install::begin(&folder, &clock).context("install.json")?;
+        tracing::info!(install = %install.id, boot = install.boot, "gateway starting");
+
+        let settings = Arc::new(SettingsStore::open(&folder, &config));
+        let in_force = settings.in_force.subscribe();
+        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&folder).await.context("broker")?);
+        let facts = Facts::open(&folder, clock.utc_us()).await.context("facts")?;
+        let outbox = Outbox::open(&folder).context("outbox")?;
+        let (counters, heard) = (Counters::default(), DevicesHeard::default());
+        let (online, radio_state) = (watch::Sender::new(false), watch::Sender::default());
+        let stop = CancellationToken::new();
+        let drained = CancellationToken::new();
+        let (drain, drain_to) = watch::channel(None);
+
+        let sms = notify::open(&folder, &config, &clock, &stop).await.context("sms outbox")?;
+        let local = Local {
+            install: install.clone(),
+            name: config.name.clone(),
+            broker: Arc::clone(&broker),
+            facts: facts.clone(),
+            outbox: outbox.clone(),
+            sms: sms.as_ref().map(|sms| sms.outbox.clone()),
+            heard: heard.clone(),
+            counters: counters.clone(),
+            settings: in_force.clone(),
+            radio: radio_state.subscribe(),
+            online: online.subscribe(),
+            clock: clock.clone(),
+        };
+
+        let (reports, inbox) = mpsc::channel(REPORTS);
+        let options = radio::Options {
+            port: config.radio.port.clone(),
+            baud: config.radio.baud,
+            form_network: config.radio.form_network,
+        };
+        let radio =
+            tokio::spawn(radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone()));
+        let collector = Collector::new(install.boot, install.utc_floor_us, config.allow_unlisted);
+        let collect = tokio::spawn(collect::run(
+            collector,
+            inbox,
+            in_force.clone(),
+            Arc::clone(&broker),
+            clock.clone(),
+            counters.clone(),
+            heard.clone(),
+        ));
+        let detect = tokio::spawn(detect::run(
+            install.id,
+            broker.consume(Stage::Detect),
+            Arc::clone(&broker),
+            facts.clone(),
+            in_force.clone(),
+            clock.clone(),
+            drained.clone(),
+        ));
+        let downsample = tokio::spawn(downsample::run(
+            install.id,
+            broker.consume(Stage::Downsample),
+            Arc::clone(&broker),
+            outbox.clone(),
+            in_force.clone(),
+            Duration::from_secs(config.uplink.live_interval_s.into()),
+            clock.clone(),
+            drain_to,
+        ));
+        if let Some(sms) = sms {
+            tokio::spawn(notify::run(sms, facts.clone(), in_force.clone(), clock.clone(), stop.clone()));
+        }
+        let uplink = client(&config)?.map(|client| {
+            tokio::spawn(settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone()));
+            tokio::spawn(uplink::follow_facts(client.clone(), facts.clone(), clock.clone(), stop.clone()));
+            let uplink = Uplink {
+                client,
+                facts: facts.clone(),
+                outbox: outbox.clone(),
+                broker: Arc::clone(&broker),
+                heard,
+                settings: in_force,
+                clock: clock.clone(),
+                online,
+            };
+            tokio::spawn(uplink.run(stop.clone(), drained.clone()))
+        });
+        tokio::spawn(serve_local(config.socket(), local.clone(), stop.clone()));
+        if let Some(listen) = config.telemetry.listen {
+            let listener = tokio::net::TcpListener::bind(listen).await.context("gateway.telemetry.listen")?;
+            tokio::spawn(telemetry::run(listener, local.clone(), stop.clone()));
+        }
+
+        let retention_us = i64::from(config.broker.retention_h) * 3_600_000_000;
+        let stopping = stop.clone();
+        let finished = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = clock.sleep(HOUSEKEEPING) => {}
+                    () = stopping.cancelled() => break,
+                }
+                if let Err(error) = install.keep(&folder, &clock) {
+                    tracing::warn!(%error, "the time could not be written down");
+                }
+                if let Err(error) = broker.trim(clock.utc_us() - retention_us).await {
+                    tracing::warn!(%error, "the broker could not be trimmed");
+                }
+            }
+            // In the order of the data: each stage ends once the one before it has handed everything over.
+            let _ = radio.await;
+            let _ = collect.await;
+            drain.send_replace(Some(*broker.durable().borrow()));
+            if let Ok(Err(error)) = downsample.await {
+                tracing::error!(%error, "windows could not be sealed; they are sealed at the next start");
+            }
+            drained.cancel();
+            if let Ok(Err(error)) = detect.await {
+                tracing::error!(%error, "the detectors' state could not be kept");
+            }
+            if let Some(uplink) = uplink {
+                let _ = uplink.await;
+            }
+            let _ = install.keep(&folder, &clock);
+        });
+        Ok(Self { local, stop, finished })
+    }
+
+    /// Ends the stages in the order of the data, seals and sends what there is.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.finished.await;
+    }
+}
+
+async fn serve_local(path: std::path::PathBuf, local: Local, stop: CancellationToken) {
+    if let Err(error) = local::run(path.clone(), local, stop).await {
+        tracing::warn!(%error, socket = %path.display(), "`medmon local` cannot reach this gateway");
+    }
+}
+
+/// A client of the cloud, if the gateway has enrolled.
+fn client(config: &GatewayConfig) -> anyhow::Result<Option<Client>> {
+    let Some(url) = &config.uplink.url else {
+        tracing::info!("no gateway.uplink.url: everything is kept here");
+        return Ok(None);
+    };
+    let path = config.token_file();
+    match std::fs::read_to_string(&path) {
+        Ok(token) => Ok(Some(Client::new(url, Some(token.trim()))?)),
+        Err(error) => {
+            tracing::warn!(%error, file = %path.display(), "no token: run `medmon-gatewayd enrol CODE`; everything is kept here");
+            Ok(None)
+        }
+    }
+}
+
+/// Trades a one-time code for this gateway's token and keeps it.
+pub async fn enrol(config: &GatewayConfig, code: &str, clock: &Clock) -> anyhow::Result<uuid::Uuid> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let url = config.uplink.url.as_deref().context("gateway.uplink.url is not set: say which cloud to enrol at")?;
+    std::fs::create_dir_all(&config.data_dir).context("gateway.data_dir")?;
+    let (install, _) = Install::begin(&config.data_dir, clock).context("install.json")?;
+    let client = Client::new(url, None)?;
+    let enrolled = client.enrol(&medmon_api::gateway::Enrol { code: code.into(), install: install.id }).await?;
+    let path = config.token_file();
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    std::io::Write::write_all(&mut file, enrolled.token.as_bytes())?;
+    file.sync_all()?;
+    Ok(enrolled.gateway)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Readings that the tests of several stages take.
+
+    use medmon_core::noun::{ClockQuality, Ieee, Quality, Reading, ReadingId, Value, Vital};
+
+    /// 2026-11-24 12:00 UTC.
+    const NOON_US: i64 = 1_795_521_600_000_000;
+
+    pub fn reading(sequence: u64) -> Reading {
+        let at_us = sequence as i64 * 2_000_000;
+        Reading {
+            id: ReadingId { boot: 1, sequence },
+            epoch: 1,
+            device: Ieee(0x0012_4b00_2a5c_0d01),
+            endpoint: 1,
+            vital: Vital::HEART_RATE,
+            value: Value::Scalar(720 + (sequence % 7) as i32 * 10),
+            mono_us: at_us,
+            utc_us: NOON_US + at_us,
+            clock: ClockQuality::Synced,
+            quality: Quality::Good,
+            link_quality: 200,
+        }
+    }
+
+    pub fn burst(sequence: u64, xyz: Vec<[i16; 3]>) -> Reading {
+        let value = Value::Samples { rate_hz: 50, lost: 0, xyz };
+        Reading { vital: Vital::ACCELERATION, value, ..reading(sequence) }
+    }
+}

@@ -86,6 +86,7 @@ struct Shared {
     line: tokio::sync::Mutex<()>,
     network: Mutex<Network>,
     sent: broadcast::Sender<SentSms>,
+    received: broadcast::Sender<(String, String)>,
 }
 
 /// What phones have received, whole and in parts.
@@ -107,6 +108,7 @@ impl Modem {
             line: tokio::sync::Mutex::new(()),
             network: Mutex::new(Network::default()),
             sent: broadcast::Sender::new(256),
+            received: broadcast::Sender::new(256),
         });
         let task = tokio::spawn(serve(Arc::clone(&shared)));
         Ok(Self { shared, task })
@@ -122,6 +124,11 @@ impl Modem {
         self.shared.sent.subscribe()
     }
 
+    /// What phones text to this SIM from now on: from whom, what.
+    pub fn received(&self) -> broadcast::Receiver<(String, String)> {
+        self.shared.received.subscribe()
+    }
+
     /// Every text so far.
     pub fn history(&self) -> Vec<SentSms> {
         lock(&self.shared.network).history.clone()
@@ -134,6 +141,8 @@ impl Modem {
             network.inbound = network.inbound.wrapping_add(1);
             network.inbound
         };
+        // Nobody watching is fine.
+        let _ = self.shared.received.send((from.to_owned(), text.to_owned()));
         for pdu in pdu::encode_deliver(from, text, self.shared.clock.utc_us(), reference) {
             self.shared.act(|terminal| terminal.deliver(pdu)).await;
         }

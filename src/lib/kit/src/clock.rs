@@ -13,6 +13,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Clock {
     inner: Arc<Inner>,
+    mono_offset_us: i64,
 }
 
 #[derive(Debug)]
@@ -43,18 +44,27 @@ impl Clock {
     }
 
     fn new(scaled: Option<Scaled>) -> Self {
-        Self { inner: Arc::new(Inner { scaled, utc_shift_us: AtomicI64::new(0) }) }
+        Self { inner: Arc::new(Inner { scaled, utc_shift_us: AtomicI64::new(0) }), mono_offset_us: 0 }
+    }
+
+    /// The same clock with its monotonic scale going on from `mono_us`: after a reboot, persisted times stay
+    /// comparable.
+    #[must_use]
+    pub fn resumed_at(&self, mono_us: i64) -> Self {
+        let offset = mono_us - (self.mono_us() - self.mono_offset_us);
+        Self { inner: Arc::clone(&self.inner), mono_offset_us: offset }
     }
 
     /// Monotonic µs. Only differences mean anything.
     pub fn mono_us(&self) -> i64 {
-        match &self.inner.scaled {
+        let since_boot = match &self.inner.scaled {
             Some(scaled) => scaled.elapsed_us(),
             None => {
                 let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
                 now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
             }
-        }
+        };
+        since_boot + self.mono_offset_us
     }
 
     /// UTC in µs since 1970, as the machine believes it.

@@ -124,6 +124,9 @@ pub struct Raised {
     pub device: Ieee,
     /// The reading that completed it.
     pub reading: ReadingId,
+    /// When that reading arrived (or its timer ran out), UTC: what the reaction time counts from.
+    #[serde(default)]
+    pub completed_us: UtcUs,
     /// The Settings version whose limits were used.
     pub settings_version: u64,
     /// What fired, for a clinician: "posture turned 78° and stayed, step 1.9 g".
@@ -330,6 +333,7 @@ mod tests {
             onset_us: 5,
             device: Ieee(1),
             reading: ReadingId::default(),
+            completed_us: 6,
             settings_version: 1,
             explanation: "142 bpm for 60 s at rest".into(),
         };

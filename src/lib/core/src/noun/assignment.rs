@@ -41,6 +41,13 @@ impl Assignment {
     pub fn covers(&self, from_us: UtcUs, to_us: UtcUs) -> bool {
         from_us >= self.from_us && self.to_us.is_none_or(|end| to_us <= end)
     }
+
+    /// Whether a span shares any time with it. A window is aligned to UTC, so the first and the last of an
+    /// assignment reach over its ends.
+    pub fn overlaps(&self, from_us: UtcUs, to_us: UtcUs) -> bool {
+        let touches_start = to_us > self.from_us || from_us >= self.from_us;
+        touches_start && self.to_us.is_none_or(|end| from_us < end)
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +67,8 @@ mod tests {
         };
         assert!(assignment.covers(100, 200));
         assert!(!assignment.covers(99, 150) && !assignment.covers(150, 201));
+        assert!(assignment.overlaps(50, 101) && assignment.overlaps(100, 100) && assignment.overlaps(199, 300));
+        assert!(!assignment.overlaps(50, 100) && !assignment.overlaps(200, 200) && !assignment.overlaps(99, 99));
         assert!(Assignment { to_us: None, ..assignment }.covers(150, i64::MAX));
     }
 }

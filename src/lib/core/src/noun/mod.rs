@@ -1,5 +1,6 @@
 //! The design's nouns, one a file. Every other crate uses these words and no others.
 
+pub mod access;
 pub mod alert;
 pub mod assignment;
 pub mod envelope;
@@ -10,13 +11,14 @@ pub mod settings;
 pub mod vital;
 pub mod window;
 
+pub use access::{Action, Denied, Principal, Resource, Role, may};
 pub use alert::{Alert, Audience, Class, Condition, Direction, Fact, FactKind, Priority};
 pub use assignment::{Assignment, Binding};
 pub use envelope::{Envelope, Gap, Verdict};
 pub use limits::{Limit, Limits};
 pub use quality::{Quality, Reason};
 pub use reading::{ClockQuality, Ieee, Reading, ReadingId, Value};
-pub use settings::{Contact, Device, Ladder, Language, Place, Settings};
+pub use settings::{Contact, Device, Ladder, Language, Place, Settings, is_e164};
 pub use vital::{Vital, VitalInfo};
 pub use window::Window;
 

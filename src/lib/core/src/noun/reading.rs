@@ -90,6 +90,9 @@ pub enum Value {
 pub struct Reading {
     /// Identity within the install.
     pub id: ReadingId,
+    /// The assignment epoch in force when it arrived; 0 = it belongs to nobody. Stamped on arrival: a reading that
+    /// waits while the gateway is given to somebody else still belongs to the first.
+    pub epoch: u64,
     /// The device that said it.
     pub device: Ieee,
     /// Its Zigbee endpoint.
@@ -156,6 +159,7 @@ mod tests {
     fn a_burst_ends_at_its_arrival() {
         let reading = Reading {
             id: ReadingId::default(),
+            epoch: 0,
             device: Ieee(1),
             endpoint: 1,
             vital: Vital::ACCELERATION,

@@ -32,6 +32,15 @@ pub enum Place {
     Pocket,
 }
 
+/// Whether `phone` is written as E.164 (ITU-T): `+`, then 7 to 15 digits, the first not 0.
+pub fn is_e164(phone: &str) -> bool {
+    phone.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+            && !digits.starts_with('0')
+    })
+}
+
 /// Somebody to text, in the order of the ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
@@ -131,6 +140,12 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn phones() {
+        assert!(is_e164("+33612345678"));
+        assert!(["0612345678", "+0612345678", "+33 6", "+3361234567890123", ""].iter().all(|phone| !is_e164(phone)));
+    }
 
     #[test]
     fn an_older_or_newer_document_is_still_read() {

@@ -2,7 +2,7 @@
 //! gateway read what an older one left.
 //!
 //! ```text
-//! version u8 = 1 | boot | sequence | device u64 LE | endpoint u8 | vital | mono µs | utc µs | clock u8 | quality u8
+//! version u8 = 1 | boot | sequence | epoch | device u64 LE | endpoint u8 | vital | mono µs | utc µs | clock u8 | quality u8
 //! | link quality u8 | kind u8: 0 scalar: stored; 1 samples: rate u8, lost, n, then n x (x, y, z) as differences
 //! ```
 //! Fields without a type are varints, signed ones zigzag.
@@ -20,6 +20,7 @@ pub fn encode(reading: &Reading) -> Vec<u8> {
     out.0.push(VERSION);
     out.uint(reading.id.boot.into());
     out.uint(reading.id.sequence);
+    out.uint(reading.epoch);
     out.0.extend_from_slice(&reading.device.0.to_le_bytes());
     out.0.push(reading.endpoint);
     out.uint(reading.vital.0.into());
@@ -60,6 +61,7 @@ pub fn decode(bytes: &[u8]) -> Result<Reading, Malformed> {
         return Err(input.malformed("version"));
     }
     let id = ReadingId { boot: input.fit("boot")?, sequence: input.uint("sequence")? };
+    let epoch = input.uint("epoch")?;
     let mut address = [0; 8];
     address.copy_from_slice(input.take(8, "device")?);
     let (device, endpoint) = (Ieee(u64::from_le_bytes(address)), input.byte("endpoint")?);
@@ -81,7 +83,7 @@ pub fn decode(bytes: &[u8]) -> Result<Reading, Malformed> {
     if input.left() != 0 {
         return Err(input.malformed("end"));
     }
-    Ok(Reading { id, device, endpoint, vital, value, mono_us, utc_us, clock, quality, link_quality })
+    Ok(Reading { id, epoch, device, endpoint, vital, value, mono_us, utc_us, clock, quality, link_quality })
 }
 
 fn samples(input: &mut Reader<'_>) -> Result<Value, Malformed> {
@@ -117,8 +119,9 @@ mod tests {
             (any::<u8>(), any::<u16>(), prop::collection::vec(any::<[i16; 3]>(), 0..40))
                 .prop_map(|(rate_hz, lost, xyz)| Value::Samples { rate_hz, lost, xyz }),
         ];
-        (any::<(u32, u64, u64, u8, u16, i64, i64, u8)>(), 0u8..6, value).prop_map(|(row, reason, value)| Reading {
+        (any::<(u32, u64, u64, u8, u16, i64, i64, u8, u64)>(), 0u8..6, value).prop_map(|(row, reason, value)| Reading {
             id: ReadingId { boot: row.0, sequence: row.1 },
+            epoch: row.8,
             device: Ieee(row.2),
             endpoint: row.3,
             vital: Vital(row.4),

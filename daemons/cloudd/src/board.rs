@@ -1,0 +1,175 @@
+//! The ward's board: what is known of every patient, worst and unacknowledged first.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use medmon_api::PageQuery;
+use medmon_api::alert::Alert;
+use medmon_api::board::{Board, BoardGateway, BoardRow, Counts, Section};
+use medmon_api::patient::{Patient, PatientQuery};
+use medmon_api::time;
+use medmon_core::noun::{Action, Binding, Class, Priority, Settings, UtcUs};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::Cloud;
+use crate::alerts;
+use crate::records::{Caller, alert, assignment, device, feeling, gateway, patient, ward};
+use crate::refusal::Refusal;
+use crate::vitals::recent::latest;
+
+/// A gateway sends a heartbeat every 30 s or so; after this it is not heard (DESIGN.md, invariant 7).
+const UNHEARD_US: UtcUs = 180_000_000;
+/// A feeling stays on the board for a day.
+const FEELING_US: UtcUs = 86_400_000_000;
+
+/// A row before its vitals are filled in.
+struct Draft {
+    row: BoardRow,
+    subject: Option<Uuid>,
+    settings: Settings,
+}
+
+/// The board as the caller may see it.
+pub async fn build(cloud: &Cloud, caller: &Caller, ward: Option<Uuid>) -> Result<Board, Refusal> {
+    // Before the reading: a change in between is on the board and comes as a hint again, never neither.
+    let last_event_id = cloud.events.newest();
+    let asked = caller.clone();
+    let (site, ward_name, drafts) = cloud.records.read(move |db| drafts(db, &asked, ward)).await?;
+    let mut rows = Vec::with_capacity(drafts.len());
+    for mut draft in drafts {
+        if let Some(subject) = draft.subject {
+            let recent = cloud.vitals.recent(subject);
+            let values =
+                recent.iter().filter_map(|(vital, windows)| latest(*vital, windows, &draft.settings, caller.now_us));
+            draft.row.vitals = values.collect();
+        }
+        draft.row.section = section(&draft.row, caller.now_us);
+        rows.push(draft.row);
+    }
+    rows.sort_by_cached_key(order);
+    Ok(Board { at: time(caller.now_us), site, ward: ward_name, last_event_id, counts: counts(&rows), rows })
+}
+
+fn drafts(
+    db: &Connection,
+    caller: &Caller,
+    asked: Option<Uuid>,
+) -> Result<(String, Option<String>, Vec<Draft>), Refusal> {
+    let who = &caller.principal;
+    let site = ward::get_site(db, who.site)?;
+    let of = asked.or(who.ward);
+    let ward_name = of.map(|id| ward::get(db, who.site, id)).transpose()?.map(|ward| ward.name);
+    let mut open: HashMap<Uuid, Vec<Alert>> = HashMap::new();
+    for row in alert::open(db, who.site)? {
+        if let Some(patient) = row.patient.filter(|_| caller.can(Action::ReadAlerts, &row.resource())) {
+            open.entry(patient).or_default().extend(alerts::show(db, caller, &row)?);
+        }
+    }
+    let mut drafts = Vec::new();
+    let mut page = PageQuery { limit: Some(medmon_api::page::MAX_LIMIT), cursor: None };
+    loop {
+        let query = PatientQuery { ward: asked, archived: None };
+        let patients = patient::list(db, caller, &query, &page)?;
+        for record in patients.items {
+            // The list admits whoever may read a name; the board shows figures.
+            if caller.can(Action::ReadVitals, &patient::resource(&record)) {
+                let alerts = open.remove(&record.id).unwrap_or_default();
+                drafts.push(draft(db, caller, record, alerts)?);
+            }
+        }
+        match patients.next {
+            Some(next) => page.cursor = Some(next),
+            None => return Ok((site.name, ward_name, drafts)),
+        }
+    }
+}
+
+fn draft(db: &Connection, caller: &Caller, record: Patient, mut alerts: Vec<Alert>) -> Result<Draft, Refusal> {
+    alerts.sort_by_key(|alert| (alert.acknowledged_ward.is_some(), Reverse(alert.priority), alert.raised_at));
+    let open = assignment::open_of_patient(db, record.id)?;
+    let gateway = match &open {
+        None => None,
+        Some(open) => {
+            let row = gateway::get(db, open.gateway)?;
+            Some(BoardGateway {
+                id: row.id,
+                name: row.name,
+                binding: open.binding,
+                since: time(open.from_us),
+                last_heard_at: row.last_heard_at,
+                heard_age_s: row.last_heard_at.map(|at| age_s(at, caller.now_us)),
+                clock: row.heartbeat.map(|beat| beat.clock),
+                settings: row.settings,
+            })
+        }
+    };
+    let feelings = caller.can(Action::ReadFeelings, &patient::resource(&record));
+    let feeling = if feelings { feeling::newest(db, record.id, caller.now_us - FEELING_US)? } else { None };
+    Ok(Draft {
+        settings: Settings { cadences: device::cadences(db, record.id)?, ..Settings::default() },
+        subject: open.map(|open| open.subject),
+        row: BoardRow {
+            patient: record.id,
+            name: record.name,
+            birth_year: record.birth_year,
+            time_zone: record.time_zone,
+            ward: record.ward,
+            section: Section::Calm,
+            vitals: Vec::new(),
+            alerts,
+            gateway,
+            feeling,
+        },
+    })
+}
+
+/// Which part of the board a row belongs to. Silence is a state of its own: it is never calm.
+fn section(row: &BoardRow, now_us: UtcUs) -> Section {
+    let unanswered = |class| row.alerts.iter().any(|alert| alert.class == class && alert.acknowledged_ward.is_none());
+    if unanswered(Class::Physiological) {
+        Section::NeedsAnswer
+    } else if unanswered(Class::Technical) || unheard(row, now_us) {
+        Section::NotHeard
+    } else if row.alerts.is_empty() {
+        Section::Calm
+    } else {
+        Section::Answered
+    }
+}
+
+fn unheard(row: &BoardRow, now_us: UtcUs) -> bool {
+    let Some(gateway) = &row.gateway else { return false };
+    let since_us = gateway.last_heard_at.unwrap_or(gateway.since).as_microsecond();
+    // While the binding is pending the home may still be on its way there.
+    let gateway_silent = gateway.binding == Binding::Confirmed && now_us - since_us > UNHEARD_US;
+    gateway_silent || row.vitals.iter().any(|vital| vital.stale)
+}
+
+/// Worst and unacknowledged first; then who waits longest; then by name.
+fn order(row: &BoardRow) -> (Section, Reverse<Option<Priority>>, i64, String) {
+    let first = row.alerts.first();
+    let raised_us = first.map_or(i64::MAX, |alert| alert.raised_at.as_microsecond());
+    (row.section, Reverse(first.map(|alert| alert.priority)), raised_us, row.name.clone())
+}
+
+fn counts(rows: &[BoardRow]) -> Counts {
+    let mut counts = Counts { patients: rows.len() as u32, ..Counts::default() };
+    for row in rows {
+        counts.unknown += u32::from(row.section == Section::NotHeard);
+        for alert in &row.alerts {
+            match (alert.acknowledged_ward.is_some(), alert.class, alert.priority) {
+                (true, ..) => counts.acknowledged += 1,
+                (false, Class::Technical, _) => {}
+                (false, _, Priority::High) => counts.high += 1,
+                (false, _, Priority::Medium) => counts.medium += 1,
+                (false, _, Priority::Low) => counts.low += 1,
+            }
+        }
+    }
+    counts
+}
+
+fn age_s(at: jiff::Timestamp, now_us: UtcUs) -> u64 {
+    (now_us - at.as_microsecond()).max(0) as u64 / 1_000_000
+}

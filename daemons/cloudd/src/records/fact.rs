@@ -1,0 +1,91 @@
+//! Facts: a union by id that never forgets. What they amount to: `alert` and core's fold.
+
+use medmon_core::noun::{Alert, Fact, UtcUs};
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Tx, all, json, key, maybe, one};
+use crate::refusal::Refusal;
+
+/// Who told a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The gateway the alert belongs to.
+    Gateway,
+    /// Somebody of the ward, by the API: goes down to the gateway.
+    Ward,
+}
+
+impl Origin {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Ward => "ward",
+        }
+    }
+}
+
+/// What became of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is new.
+    New,
+    /// It was there.
+    Known,
+    /// Its id was there with another content; the first one stays.
+    Differs,
+}
+
+/// Takes a fact in. `body` is the fact as it came, so that what a newer release says is kept whole.
+pub fn take(tx: &Tx<'_>, gateway: Uuid, origin: Origin, fact: &Fact, body: &Value) -> Result<Taken, Refusal> {
+    let before = maybe(tx.db, "SELECT body FROM fact WHERE id = ?1", [key(fact.id)], |row| row.get::<_, String>(0))?;
+    if let Some(before) = before {
+        // As facts, not as texts: a gateway tells a ward's fact back without the fields it does not know.
+        let same = json::<Fact>(&before)? == *fact;
+        return Ok(if same { Taken::Known } else { Taken::Differs });
+    }
+    tx.db.execute(
+        "INSERT INTO fact (id, seq, alert, gateway, origin, at_us, received_us, body)
+         SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM fact",
+        params![key(fact.id), key(fact.alert), key(gateway), origin.word(), fact.at_us, tx.now_us(), body.to_string()],
+    )?;
+    Ok(Taken::New)
+}
+
+/// The alert that its facts make.
+pub fn fold(db: &Connection, alert: Uuid) -> Result<Alert, Refusal> {
+    let facts =
+        all(db, "SELECT body FROM fact WHERE alert = ?1", [key(alert)], |row| json::<Fact>(&row.get::<_, String>(0)?))?;
+    Ok(Alert::fold(alert, facts))
+}
+
+/// Facts for a gateway from elsewhere, after a cursor, and the cursor behind them.
+pub fn down(db: &Connection, gateway: Uuid, after: u64, limit: u32) -> Result<(Vec<Fact>, u64), Refusal> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let sql = "SELECT seq, body FROM fact WHERE gateway = ?1 AND origin = 'ward' AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let rows = all(db, sql, params![key(gateway), after, limit], |row| {
+        Ok((row.get::<_, i64>(0)?, json::<Fact>(&row.get::<_, String>(1)?)?))
+    })?;
+    let cursor = rows.last().map_or(after, |(seq, _)| *seq);
+    Ok((rows.into_iter().map(|(_, fact)| fact).collect(), cursor as u64))
+}
+
+/// Facts from elsewhere about a gateway's open alerts, whatever their cursor.
+pub fn down_open(db: &Connection, gateway: Uuid) -> Result<Vec<Fact>, Refusal> {
+    let sql = "SELECT f.body FROM fact f JOIN alert a ON a.id = f.alert
+               WHERE a.gateway = ?1 AND a.open = 1 AND f.origin = 'ward' ORDER BY f.seq";
+    all(db, sql, [key(gateway)], |row| json(&row.get::<_, String>(0)?))
+}
+
+/// The newest cursor of a gateway.
+pub fn cursor(db: &Connection, gateway: Uuid) -> Result<u64, Refusal> {
+    let sql = "SELECT COALESCE(MAX(seq), 0) FROM fact WHERE gateway = ?1 AND origin = 'ward'";
+    one(db, sql, [key(gateway)], |row| row.get::<_, i64>(0).map(|seq| seq as u64), "gateway", gateway)
+}
+
+/// The earliest a fact of the ward may be dated so that it does not lose to what the gateway said before: clocks of
+/// homes run ahead, and an acknowledgement has to be newer than the raising it answers.
+pub fn after_newest(alert: &Alert, now_us: UtcUs) -> UtcUs {
+    alert.facts().next_back().map_or(now_us, |newest| now_us.max(newest.at_us.saturating_add(1)))
+}

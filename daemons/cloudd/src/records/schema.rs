@@ -1,0 +1,203 @@
+//! The records' schema, one entry per version; a released entry never changes (expand, contract one release later).
+//!
+//! Ids are UUIDv7 in 16 bytes, times µs UTC. BIGINT, TEXT and BLOB only, so that another engine can hold it.
+//! Invariants are unique indexes here, never a prior SELECT in the code.
+
+/// What leads from version n to n + 1.
+pub const MIGRATIONS: &[&str] = &["
+CREATE TABLE site (
+    id BLOB PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL UNIQUE,
+    created_us BIGINT NOT NULL
+);
+CREATE TABLE ward (
+    id BLOB PRIMARY KEY NOT NULL,
+    site BLOB NOT NULL REFERENCES site (id),
+    name TEXT NOT NULL,
+    on_call_phone TEXT,
+    created_us BIGINT NOT NULL,
+    UNIQUE (site, name)
+);
+CREATE TABLE patient (
+    id BLOB PRIMARY KEY NOT NULL,
+    site BLOB NOT NULL REFERENCES site (id),
+    ward BLOB REFERENCES ward (id),
+    name TEXT NOT NULL,
+    nickname TEXT NOT NULL,
+    birth_year BIGINT NOT NULL,
+    language TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    cadences TEXT NOT NULL DEFAULT '{}',
+    created_us BIGINT NOT NULL,
+    archived_us BIGINT
+);
+CREATE INDEX patient_by_name ON patient (site, name, id);
+CREATE TABLE limits (
+    patient BLOB NOT NULL REFERENCES patient (id),
+    version BIGINT NOT NULL,
+    at_us BIGINT NOT NULL,
+    principal BLOB NOT NULL,
+    author TEXT NOT NULL,
+    -- every key that differs from its default, as JSON
+    values_set TEXT NOT NULL,
+    PRIMARY KEY (patient, version)
+);
+CREATE TABLE contact (
+    id BLOB PRIMARY KEY NOT NULL,
+    patient BLOB NOT NULL REFERENCES patient (id),
+    position BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    phone TEXT NOT NULL,
+    relation TEXT NOT NULL,
+    language TEXT NOT NULL,
+    created_us BIGINT NOT NULL,
+    removed_us BIGINT
+);
+CREATE UNIQUE INDEX contact_position ON contact (patient, position) WHERE removed_us IS NULL;
+CREATE UNIQUE INDEX contact_phone ON contact (patient, phone) WHERE removed_us IS NULL;
+CREATE TABLE device (
+    ieee TEXT PRIMARY KEY NOT NULL,
+    patient BLOB NOT NULL REFERENCES patient (id),
+    position BIGINT NOT NULL,
+    label TEXT NOT NULL,
+    vitals TEXT NOT NULL,
+    place TEXT
+);
+CREATE INDEX device_of_patient ON device (patient, position);
+CREATE TABLE gateway (
+    id BLOB PRIMARY KEY NOT NULL,
+    site BLOB NOT NULL REFERENCES site (id),
+    name TEXT NOT NULL,
+    install BLOB UNIQUE,
+    code_hash BLOB UNIQUE,
+    code_expires_us BIGINT,
+    code_install BLOB,
+    created_us BIGINT NOT NULL,
+    revoked_us BIGINT,
+    heard_us BIGINT,
+    heartbeat TEXT,
+    settings_version BIGINT NOT NULL,
+    settings_us BIGINT NOT NULL,
+    in_force_version BIGINT NOT NULL DEFAULT 0,
+    UNIQUE (site, name)
+);
+CREATE TABLE assignment (
+    epoch BIGINT PRIMARY KEY NOT NULL,
+    site BLOB NOT NULL REFERENCES site (id),
+    gateway BLOB NOT NULL REFERENCES gateway (id),
+    patient BLOB NOT NULL REFERENCES patient (id),
+    subject BLOB NOT NULL UNIQUE,
+    from_us BIGINT NOT NULL,
+    to_us BIGINT,
+    binding TEXT NOT NULL
+);
+CREATE UNIQUE INDEX assignment_open_gateway ON assignment (gateway) WHERE to_us IS NULL;
+CREATE UNIQUE INDEX assignment_open_patient ON assignment (patient) WHERE to_us IS NULL;
+CREATE INDEX assignment_of_patient ON assignment (patient, epoch);
+CREATE TABLE principal (
+    id BLOB PRIMARY KEY NOT NULL,
+    site BLOB NOT NULL REFERENCES site (id),
+    ward BLOB REFERENCES ward (id),
+    patient BLOB REFERENCES patient (id),
+    gateway BLOB REFERENCES gateway (id),
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    token_hash BLOB NOT NULL UNIQUE,
+    created_us BIGINT NOT NULL,
+    expires_us BIGINT,
+    revoked_us BIGINT
+);
+CREATE UNIQUE INDEX principal_of_gateway ON principal (gateway) WHERE gateway IS NOT NULL AND revoked_us IS NULL;
+CREATE INDEX principal_of_site ON principal (site, id);
+CREATE TABLE report (
+    id BLOB PRIMARY KEY NOT NULL,
+    patient BLOB NOT NULL REFERENCES patient (id),
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    author TEXT NOT NULL,
+    principal BLOB NOT NULL,
+    at_us BIGINT NOT NULL
+);
+CREATE INDEX report_of_patient ON report (patient, id);
+CREATE TABLE feeling (
+    id BLOB PRIMARY KEY NOT NULL,
+    patient BLOB NOT NULL REFERENCES patient (id),
+    mood BIGINT NOT NULL,
+    pain BIGINT,
+    text TEXT NOT NULL,
+    author TEXT NOT NULL,
+    principal BLOB NOT NULL,
+    at_us BIGINT NOT NULL
+);
+CREATE INDEX feeling_of_patient ON feeling (patient, id);
+CREATE TABLE envelope (
+    install BLOB NOT NULL,
+    stream BIGINT NOT NULL,
+    sequence BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    gateway BLOB NOT NULL,
+    epoch BIGINT NOT NULL,
+    sealed_us BIGINT NOT NULL,
+    received_us BIGINT NOT NULL,
+    PRIMARY KEY (install, stream, sequence)
+);
+CREATE TABLE quarantine (
+    id BLOB PRIMARY KEY NOT NULL,
+    gateway BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    received_us BIGINT NOT NULL,
+    envelope BLOB NOT NULL,
+    UNIQUE (gateway, hash)
+);
+CREATE TABLE alert (
+    -- the fold of its facts, for lists and pages; `fact` is the truth
+    id BLOB PRIMARY KEY NOT NULL,
+    gateway BLOB NOT NULL REFERENCES gateway (id),
+    site BLOB NOT NULL,
+    patient BLOB REFERENCES patient (id),
+    raised_us BIGINT,
+    priority BIGINT,
+    open BIGINT NOT NULL
+);
+CREATE INDEX alert_of_patient ON alert (patient, raised_us, id);
+CREATE INDEX alert_of_site ON alert (site, raised_us, id);
+CREATE INDEX alert_open ON alert (site, patient) WHERE open = 1;
+CREATE INDEX alert_of_gateway ON alert (gateway) WHERE open = 1;
+CREATE TABLE fact (
+    id BLOB PRIMARY KEY NOT NULL,
+    seq BIGINT NOT NULL UNIQUE,
+    alert BLOB NOT NULL REFERENCES alert (id),
+    gateway BLOB NOT NULL,
+    -- 'gateway' or 'ward': what came from elsewhere goes down to the gateway
+    origin TEXT NOT NULL,
+    at_us BIGINT NOT NULL,
+    received_us BIGINT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX fact_of_alert ON fact (alert);
+CREATE INDEX fact_down ON fact (gateway, origin, seq);
+CREATE TABLE audit (
+    -- append-only; opaque ids, never names or figures
+    id BLOB PRIMARY KEY NOT NULL,
+    at_us BIGINT NOT NULL,
+    site BLOB NOT NULL,
+    principal BLOB NOT NULL,
+    action TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    patient BLOB
+);
+CREATE INDEX audit_of_site ON audit (site, id);
+CREATE TABLE answered (
+    -- what an idempotency key was answered, to answer the same again
+    principal BLOB NOT NULL,
+    key TEXT NOT NULL,
+    request_hash BLOB NOT NULL,
+    status BIGINT NOT NULL,
+    -- NULL: had a secret in it
+    body TEXT,
+    at_us BIGINT NOT NULL,
+    PRIMARY KEY (principal, key)
+);
+CREATE INDEX answered_by_age ON answered (at_us);
+"];

@@ -1,0 +1,43 @@
+//! A gateway's Settings, made of the records. Its number grows with every change of what it is made of.
+
+use medmon_core::noun::{Contact, Settings};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::records::{assignment, contact, device, gateway, limits, patient, ward};
+use crate::refusal::Refusal;
+
+/// The Settings of a gateway as they are now. Without an assignment they say so: epoch 0, nobody to text.
+pub fn build(db: &Connection, gateway: Uuid) -> Result<Settings, Refusal> {
+    let version = gateway::settings_version(db, gateway)?;
+    let Some(open) = assignment::open_of_gateway(db, gateway)? else {
+        return Ok(Settings { version, ..Settings::default() });
+    };
+    let record = patient::get(db, open.patient)?;
+    let devices = device::get(db, open.patient)?;
+    let contacts = contact::list(db, open.patient)?.into_iter().map(|contact| Contact {
+        id: contact.id,
+        name: contact.name,
+        phone: contact.phone,
+        language: contact.language,
+    });
+    let on_call_phone = match record.ward {
+        Some(id) => ward::get(db, record.site, id)?.on_call_phone,
+        None => None,
+    };
+    Ok(Settings {
+        version,
+        epoch: open.epoch,
+        subject: Some(open.subject),
+        nickname: record.nickname,
+        birth_year: Some(record.birth_year),
+        limits: limits::of(db, open.patient)?,
+        contacts: contacts.collect(),
+        on_call_phone,
+        cadences: devices.cadences,
+        devices: devices.devices,
+        language: record.language,
+        time_zone: record.time_zone,
+        ..Settings::default()
+    })
+}

@@ -1,0 +1,263 @@
+//! The embedded vitals store, first version: one SQLite file, a row per part of a window.
+//!
+//! The key of a part has its source in it, so an envelope that is stored twice (a crash between this store and the
+//! records, a lost answer) is there once. Not yet for compaction or retention.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use medmon_core::noun::{Gap, Ieee, UtcUs, Vital, Window};
+use medmon_kit::sqlite::{self, Database, Options};
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
+
+use super::recent::{Recent, SPAN_US};
+use super::{Batch, Count, VitalsError, VitalsStore};
+use crate::records::{all, key};
+use crate::refusal::Refusal;
+
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE part (
+    subject BLOB NOT NULL,
+    vital BIGINT NOT NULL,
+    start_us BIGINT NOT NULL,
+    span_s BIGINT NOT NULL,
+    install BLOB NOT NULL,
+    stream BIGINT NOT NULL,
+    sequence BIGINT NOT NULL,
+    min BIGINT NOT NULL,
+    max BIGINT NOT NULL,
+    sum BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    last_ms BIGINT NOT NULL,
+    coverage BIGINT NOT NULL,
+    suspect BIGINT NOT NULL,
+    PRIMARY KEY (subject, vital, start_us, span_s, install, stream, sequence)
+) WITHOUT ROWID;
+CREATE TABLE gap (
+    subject BLOB NOT NULL,
+    vital BIGINT NOT NULL,
+    from_us BIGINT NOT NULL,
+    to_us BIGINT NOT NULL,
+    device TEXT NOT NULL,
+    install BLOB NOT NULL,
+    stream BIGINT NOT NULL,
+    sequence BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    PRIMARY KEY (subject, vital, from_us, to_us, device, install, stream, sequence)
+) WITHOUT ROWID;
+CREATE TABLE newest (
+    -- where each series ends, so that a start reads an hour of each and not everything
+    subject BLOB NOT NULL,
+    vital BIGINT NOT NULL,
+    start_us BIGINT NOT NULL,
+    PRIMARY KEY (subject, vital)
+) WITHOUT ROWID;
+"];
+
+const COLUMNS: &str = "vital, start_us, span_s, min, max, sum, count, last, last_ms, coverage, suspect";
+
+/// The store in a file.
+#[derive(Debug)]
+pub struct Embedded {
+    db: Database,
+    recent: Arc<Recent>,
+}
+
+impl Embedded {
+    /// Opens or creates the file and reads the last hour of every vital into memory.
+    pub async fn open(path: &Path) -> Result<Self, VitalsError> {
+        let db = Database::open(path, MIGRATIONS, Options::default()).map_err(|error| store(error.into()))?;
+        let recent = Arc::new(Recent::default());
+        let filled = Arc::clone(&recent);
+        db.read(move |db| fill(db, &filled)).await.map_err(store)?;
+        Ok(Self { db, recent })
+    }
+}
+
+#[async_trait]
+impl VitalsStore for Embedded {
+    async fn append(&self, batches: Vec<Batch>) -> Result<(), VitalsError> {
+        // One statement more than this job's own commit: a group is durable or not as a whole.
+        let new = self.db.write(move |db| insert(db, &batches)).await.map_err(store)?;
+        new.iter().for_each(|(subject, part)| self.recent.take(*subject, part));
+        Ok(())
+    }
+
+    async fn range(
+        &self,
+        subject: Uuid,
+        vital: Vital,
+        from_us: UtcUs,
+        to_us: UtcUs,
+    ) -> Result<Vec<Window>, VitalsError> {
+        let parts = self.db.read(move |db| parts(db, subject, vital, from_us, to_us)).await.map_err(store)?;
+        let mut windows: Vec<Window> = Vec::new();
+        for part in parts {
+            match windows.last_mut() {
+                Some(whole) if (whole.start_us, whole.span_s) == (part.start_us, part.span_s) => whole.merge(&part),
+                _ => windows.push(part),
+            }
+        }
+        Ok(windows)
+    }
+
+    async fn gaps(&self, subject: Uuid, vital: Vital, from_us: UtcUs, to_us: UtcUs) -> Result<Vec<Gap>, VitalsError> {
+        let read = move |db: &Connection| {
+            let sql = "SELECT device, from_us, to_us, lost FROM gap
+                       WHERE subject = ?1 AND vital = ?2 AND from_us < ?4 AND to_us > ?3 ORDER BY from_us, to_us";
+            all(db, sql, params![key(subject), vital.0, from_us, to_us], |row| {
+                let device: String = row.get(0)?;
+                Ok(Gap {
+                    vital,
+                    device: Ieee(u64::from_str_radix(&device, 16).unwrap_or_default()),
+                    from_us: row.get(1)?,
+                    to_us: row.get(2)?,
+                    lost: row.get(3)?,
+                })
+            })
+        };
+        self.db.read(read).await.map_err(store)
+    }
+
+    async fn count(&self, subject: Uuid, vital: Vital, from_us: UtcUs, to_us: UtcUs) -> Result<Count, VitalsError> {
+        let read = move |db: &Connection| {
+            let sql = "SELECT COUNT(*), COALESCE(SUM(parts), 0), COALESCE(SUM(readings), 0) FROM (
+                           SELECT COUNT(*) AS parts, SUM(count) AS readings FROM part
+                           WHERE subject = ?1 AND vital = ?2 AND start_us >= ?3 AND start_us < ?4
+                           GROUP BY start_us, span_s)";
+            let columns = |row: &Row<'_>| {
+                let get = |at| row.get::<_, i64>(at).map(|count| count as u64);
+                Ok(Count { windows: get(0)?, parts: get(1)?, readings: get(2)? })
+            };
+            Ok::<_, Refusal>(db.query_row(sql, params![key(subject), vital.0, from_us, to_us], columns)?)
+        };
+        self.db.read(read).await.map_err(store)
+    }
+
+    fn recent(&self, subject: Uuid) -> Vec<(Vital, Vec<Window>)> {
+        self.recent.of(subject)
+    }
+}
+
+/// Inserts what is new and gives it back.
+fn insert(db: &Connection, batches: &[Batch]) -> Result<Vec<(Uuid, Window)>, Refusal> {
+    let mut new = Vec::new();
+    for Batch { subject, source, windows, gaps } in batches {
+        let (install, sequence) = (key(source.install), source.sequence as i64);
+        for part in whole(windows) {
+            let mut statement = db.prepare_cached(
+                "INSERT OR IGNORE INTO part (subject, install, stream, sequence, vital, start_us, span_s, min, max, sum,
+                    count, last, last_ms, coverage, suspect)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?;
+            let added = statement.execute(params![
+                key(*subject),
+                install,
+                source.stream,
+                sequence,
+                part.vital.0,
+                part.start_us,
+                part.span_s,
+                part.min,
+                part.max,
+                part.sum,
+                part.count,
+                part.last,
+                part.last_ms,
+                part.coverage,
+                part.suspect
+            ])?;
+            if added == 1 {
+                db.prepare_cached(
+                    "INSERT INTO newest (subject, vital, start_us) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (subject, vital) DO UPDATE SET start_us = MAX(start_us, excluded.start_us)",
+                )?
+                .execute(params![key(*subject), part.vital.0, part.start_us])?;
+                new.push((*subject, part));
+            }
+        }
+        for gap in gaps {
+            db.prepare_cached(
+                "INSERT OR IGNORE INTO gap (subject, vital, from_us, to_us, device, install, stream, sequence, lost)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                key(*subject),
+                gap.vital.0,
+                gap.from_us,
+                gap.to_us,
+                gap.device.to_string(),
+                install,
+                source.stream,
+                sequence,
+                gap.lost
+            ])?;
+        }
+    }
+    Ok(new)
+}
+
+/// Parts of one window within one envelope make one row.
+fn whole(windows: &[Window]) -> Vec<Window> {
+    let mut by_start = std::collections::BTreeMap::<_, Window>::new();
+    for window in windows {
+        by_start
+            .entry((window.vital, window.start_us, window.span_s))
+            .and_modify(|whole| whole.merge(window))
+            .or_insert_with(|| window.clone());
+    }
+    by_start.into_values().collect()
+}
+
+fn parts(db: &Connection, subject: Uuid, vital: Vital, from_us: UtcUs, to_us: UtcUs) -> Result<Vec<Window>, Refusal> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM part WHERE subject = ?1 AND vital = ?2 AND start_us >= ?3 AND start_us < ?4
+         ORDER BY start_us, span_s"
+    );
+    all(db, &sql, params![key(subject), vital.0, from_us, to_us], window)
+}
+
+fn fill(db: &Connection, recent: &Recent) -> Result<(), Refusal> {
+    let series = all(db, "SELECT subject, vital, start_us FROM newest", [], |row| {
+        Ok((Uuid::from_bytes(row.get(0)?), Vital(row.get(1)?), row.get::<_, i64>(2)?))
+    })?;
+    for (subject, vital, newest_us) in series {
+        let last_hour = parts(db, subject, vital, newest_us.saturating_sub(SPAN_US), newest_us.saturating_add(1))?;
+        last_hour.iter().for_each(|part| recent.take(subject, part));
+    }
+    Ok(())
+}
+
+fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
+    Ok(Window {
+        vital: Vital(row.get("vital")?),
+        start_us: row.get("start_us")?,
+        span_s: row.get("span_s")?,
+        min: row.get("min")?,
+        max: row.get("max")?,
+        sum: row.get("sum")?,
+        count: row.get("count")?,
+        last: row.get("last")?,
+        last_ms: row.get("last_ms")?,
+        coverage: row.get("coverage")?,
+        suspect: row.get("suspect")?,
+    })
+}
+
+fn store(error: Refusal) -> VitalsError {
+    match error {
+        Refusal::Busy(_) => VitalsError::Busy,
+        Refusal::Internal(cause) => VitalsError::Store(cause),
+        other => VitalsError::Store(Box::new(other)),
+    }
+}
+
+/// For callers that have errors of the file only.
+impl From<sqlite::Error> for VitalsError {
+    fn from(error: sqlite::Error) -> Self {
+        store(error.into())
+    }
+}

@@ -1,0 +1,174 @@
+//! Ingest: nothing lost, nothing doubled, nothing guessed, in any order and across crashes.
+
+mod common;
+
+use common::{MINUTE, T0, World, gap};
+use medmon_api::vitals::SeriesQuery;
+use medmon_cloudd::vitals::{Batch, Count, Source};
+use medmon_core::noun::{Envelope, Verdict, Vital, Window};
+use medmon_core::wire::envelope;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+async fn count(world: &World, patient: Uuid) -> Count {
+    let subject = subject(world, patient).await;
+    world.running.cloud.vitals.count(subject, Vital::HEART_RATE, 0, i64::MAX).await.unwrap()
+}
+
+async fn subject(world: &World, patient: Uuid) -> Uuid {
+    let open = move |db: &rusqlite::Connection| medmon_cloudd::records::assignment::open_of_patient(db, patient);
+    world.running.cloud.records.read(open).await.unwrap().unwrap().subject
+}
+
+fn reason(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Quarantined { reason } => reason,
+        other => panic!("{other:?} is no quarantine"),
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_is_stored_once_and_a_forgery_is_set_aside() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let sealed = home.envelope(1, 0, &[70, 71, 72]);
+    let forged = home.envelope(1, 0, &[50]);
+    let answers = home.send(&[sealed.clone(), sealed.clone(), forged.clone()]).await;
+    assert_eq!(answers[..2], [Verdict::Stored, Verdict::AlreadyHeld]);
+    assert!(reason(&answers[2]).contains("number 1"), "{answers:?}");
+    let again = home.send(&[sealed, forged]).await;
+    assert_eq!(again[0], Verdict::AlreadyHeld);
+    assert!(reason(&again[1]).contains("another content"));
+    assert_eq!(count(&world, patient.id).await, Count { windows: 3, parts: 3, readings: 3 });
+}
+
+#[tokio::test]
+async fn what_is_not_this_homes_or_not_of_this_time_is_set_aside_whole() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let (_, other) = world.home("MOREL André").await;
+    let stranger = Envelope { install: Uuid::now_v7(), ..home.envelope(1, 0, &[70]) };
+    let foreign = Envelope { epoch: other.epoch, ..home.envelope(2, 0, &[70]) };
+    let nobody = Envelope { epoch: 0, ..home.envelope(3, 0, &[70]) };
+    let before = home.envelope(4, -2, &[70]);
+    let mut future = home.envelope(5, 0, &[70]);
+    future.windows.push(Window::of(Vital::HEART_RATE, T0 + 4 * MINUTE, 700, 1000, true));
+    let answers = home.send(&[stranger, foreign, nobody, before, future]).await;
+    let words = ["install", "unattributed", "unattributed", "unattributed", "future"];
+    for (answer, word) in answers.iter().zip(words) {
+        assert!(reason(answer).contains(word), "{answer:?} should say {word}");
+    }
+    let garbage = home.client.ingest([&b"MEDM is not enough"[..], b""]).await.unwrap();
+    assert!(garbage.iter().all(|answer| reason(answer).contains("envelope")), "{garbage:?}");
+    assert_eq!(count(&world, patient.id).await, Count::default());
+    // None of them stands in the way of what is right.
+    assert_eq!(home.send(&[home.envelope(5, 0, &[70])]).await, [Verdict::Stored]);
+}
+
+#[tokio::test]
+async fn a_crash_between_the_two_stores_neither_loses_nor_doubles() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let sealed = home.envelope(1, 0, &[70, 71]);
+    // The first step alone, as if the power went before the second.
+    let batch = Batch {
+        subject: subject(&world, patient.id).await,
+        source: Source { install: home.install, stream: 0, sequence: 1 },
+        windows: sealed.windows.clone(),
+        gaps: sealed.gaps.clone(),
+    };
+    world.running.cloud.vitals.append(vec![batch]).await.unwrap();
+    let world = world.restart().await;
+    let home = home.at(&world);
+    assert_eq!(home.send(std::slice::from_ref(&sealed)).await, [Verdict::Stored]);
+    assert_eq!(home.send(&[sealed]).await, [Verdict::AlreadyHeld]);
+    assert_eq!(count(&world, patient.id).await, Count { windows: 2, parts: 2, readings: 2 });
+    assert_eq!(world.doctor.latest(patient.id).await.unwrap()[0].value, 71.0);
+}
+
+#[tokio::test]
+async fn parts_of_a_window_from_several_envelopes_make_one() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    world.clock.shift_utc(10 * MINUTE);
+    let mut early = home.envelope(1, 0, &[70]);
+    early.gaps.push(gap(T0 + 5 * MINUTE, T0 + 6 * MINUTE));
+    let late = Envelope { windows: home.envelope(2, 0, &[90]).windows, ..home.envelope(2, 0, &[]) };
+    // Across a restart, so that memory and file are asked both.
+    assert_eq!(home.send(&[late]).await, [Verdict::Stored]);
+    let world = world.restart().await;
+    let home = home.at(&world);
+    assert_eq!(home.send(&[early]).await, [Verdict::Stored]);
+    assert_eq!(count(&world, patient.id).await, Count { windows: 1, parts: 2, readings: 2 });
+    let query = SeriesQuery { since: Some(medmon_api::time(T0)), ..SeriesQuery::default() };
+    let series = world.nurse.vitals(patient.id, Vital::HEART_RATE, &query).await.unwrap();
+    let point = &series.points[0];
+    assert_eq!((point.count, point.min, point.max, point.mean), (2, 70.0, 90.0, 80.0));
+    let lost: Vec<_> = series.gaps.iter().map(|gap| gap.lost).collect();
+    assert_eq!(lost, [None, Some(3)], "{:?}", series.gaps);
+}
+
+#[tokio::test]
+async fn an_ended_assignment_keeps_its_own_time_and_no_more() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    world.clock.shift_utc(5 * MINUTE);
+    world.doctor.unbind(patient.id).await.unwrap();
+    world.clock.shift_utc(10 * MINUTE);
+    let answers = home.send(&[home.envelope(1, 3, &[70, 71]), home.envelope(2, 7, &[72])]).await;
+    assert_eq!(answers[0], Verdict::Stored, "read before the end, sent after it");
+    assert!(reason(&answers[1]).contains("unattributed"));
+    // The next patient of the same box gets nothing of the one before.
+    let next = world.patient("PETIT Rose").await;
+    world.doctor.bind(next.id, home.id).await.unwrap();
+    assert!(world.doctor.latest(next.id).await.unwrap().is_empty());
+    assert!(reason(&home.send(&[home.envelope(3, 11, &[73])]).await[0]).contains("unattributed"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Whatever the order, the grouping and the repetition: each window is there once.
+    #[test]
+    fn any_order_and_any_repetition_give_the_same_counts(
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+        group in 1usize..8,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new().await;
+            let (patient, home) = world.home("DOE Jeanne").await;
+            world.clock.shift_utc(30 * MINUTE);
+            // Neighbours overlap by a minute: that window comes in two parts.
+            let envelopes: Vec<_> = (0..6).map(|n| home.envelope(n + 1, n as i64 * 2, &[60, 61, 62])).collect();
+            let mut told: Vec<_> = picks.iter().map(|pick| pick.get(&envelopes).clone()).collect();
+            told.extend(envelopes.iter().rev().cloned());
+            let mut stored = 0;
+            for group in told.chunks(group) {
+                let answers = home.send(group).await;
+                stored += answers.iter().filter(|answer| **answer == Verdict::Stored).count();
+                assert!(answers.iter().all(Verdict::frees));
+            }
+            assert_eq!(stored, envelopes.len());
+            assert_eq!(count(&world, patient.id).await, Count { windows: 13, parts: 18, readings: 18 });
+            let recent = world.running.cloud.vitals.recent(subject(&world, patient.id).await);
+            assert_eq!(recent[0].1.iter().map(|window| window.count).sum::<u32>(), 18);
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_request_over_its_bounds_is_refused_before_it_is_read() {
+    let world = World::new().await;
+    let (_, home) = world.home("DOE Jeanne").await;
+    let sealed = envelope::encode(&home.envelope(1, 0, &[70]));
+    let many = vec![sealed.as_slice(); 257];
+    let error = home.client.ingest(many).await.unwrap_err();
+    assert!(error.to_string().contains("256"), "{error}");
+    let huge = vec![0; (8 << 20) + 1];
+    let error = home.client.ingest([huge.as_slice()]).await.unwrap_err();
+    assert_eq!(error.problem().map(|problem| problem.status), Some(413), "{error}");
+    let wrong = world.nurse.ingest([sealed.as_slice()]).await.unwrap_err();
+    assert_eq!(wrong.exit_code(), 5, "only a gateway ingests");
+    assert_eq!(home.send(&[home.envelope(1, 0, &[70])]).await, [Verdict::Stored]);
+}

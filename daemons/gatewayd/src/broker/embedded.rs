@@ -1,0 +1,324 @@
+//! The embedded broker: one SQLite log, one cursor a stage, a group commit every 250 ms.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{broadcast, mpsc, watch};
+
+use medmon_core::noun::Reading;
+use medmon_core::wire;
+use medmon_kit::sqlite::{self, Database};
+
+use super::{Broker, Delivery, Depth, Stage};
+
+/// Few syncs a second: SD cards wear. The urgent path does not wait for it.
+const GROUP: Duration = Duration::from_millis(200);
+/// Readings that DETECT may be behind in memory before it is sent back to the log.
+const TAIL: usize = 8192;
+/// Readings taken from the log at a time.
+const BATCH: u32 = 1000;
+
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE reading (offset INTEGER PRIMARY KEY, utc_us INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE TABLE cursor (stage TEXT PRIMARY KEY, offset INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"];
+
+/// A SQLite log.
+pub struct Embedded {
+    log: Database,
+    offsets: Mutex<Offsets>,
+    durable: watch::Sender<i64>,
+    tail: broadcast::Sender<Delivery>,
+    cursors: [i64; Stage::ALL.len()],
+}
+
+/// Offsets handed out, and the batches among them whose commit is not known yet.
+struct Offsets {
+    next: i64,
+    pending: BTreeSet<i64>,
+}
+
+impl Offsets {
+    fn begin(&mut self, count: usize) -> i64 {
+        let first = self.next;
+        self.next += count as i64;
+        self.pending.insert(first);
+        first
+    }
+
+    /// Ends the batch that began at `first`. Everything up to the answer is settled: batches may end in any order, but
+    /// a reader of the log must not pass one that is still to come.
+    fn end(&mut self, first: i64) -> i64 {
+        self.pending.remove(&first);
+        self.pending.first().map_or(self.next, |first| *first) - 1
+    }
+}
+
+impl Embedded {
+    /// Opens or creates the log in `folder`.
+    pub async fn open(folder: &Path) -> Result<Self, sqlite::Error> {
+        let options = sqlite::Options { group: GROUP, ..sqlite::Options::default() };
+        let log = Database::open(&folder.join("broker.sqlite"), MIGRATIONS, options)?;
+        let (newest, cursors) = log
+            .read(|db| {
+                let newest: i64 = db.query_row("SELECT ifnull(max(offset), 0) FROM reading", [], |row| row.get(0))?;
+                let mut cursors = [0; Stage::ALL.len()];
+                for (cursor, stage) in cursors.iter_mut().zip(Stage::ALL) {
+                    let sql = "SELECT ifnull(max(offset), 0) FROM cursor WHERE stage = ?1";
+                    *cursor = db.query_row(sql, [stage.name()], |row| row.get(0))?;
+                }
+                Ok::<_, sqlite::Error>((newest, cursors))
+            })
+            .await?;
+        // A cursor may be past a log whose last rows were given up: offsets are never used twice.
+        let newest = cursors.iter().copied().fold(newest, i64::max);
+        Ok(Self {
+            log,
+            offsets: Mutex::new(Offsets { next: newest + 1, pending: BTreeSet::new() }),
+            durable: watch::Sender::new(newest),
+            tail: broadcast::Sender::new(TAIL),
+            cursors,
+        })
+    }
+
+    fn offsets(&self) -> MutexGuard<'_, Offsets> {
+        self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Broker for Embedded {
+    async fn publish(&self, readings: Vec<Reading>) -> Result<(), sqlite::Error> {
+        let first = self.offsets().begin(readings.len());
+        let rows: Vec<_> = readings.iter().map(|reading| (reading.utc_us, wire::reading::encode(reading))).collect();
+        for (index, reading) in readings.into_iter().enumerate() {
+            // Nobody listening is fine: DETECT starts from the log.
+            let _ = self.tail.send(Delivery { offset: first + index as i64, reading });
+        }
+        let written = self
+            .log
+            .write(move |db| {
+                let mut insert = db.prepare_cached("INSERT INTO reading (offset, utc_us, body) VALUES (?1, ?2, ?3)")?;
+                for (offset, (utc_us, body)) in (first..).zip(&rows) {
+                    insert.execute((offset, utc_us, body))?;
+                }
+                Ok::<_, sqlite::Error>(())
+            })
+            .await;
+        let settled = self.offsets().end(first);
+        self.durable.send_if_modified(|durable| {
+            let grew = *durable < settled;
+            *durable = settled.max(*durable);
+            grew
+        });
+        written
+    }
+
+    fn consume(&self, stage: Stage) -> mpsc::Receiver<Delivery> {
+        let (sender, receiver) = mpsc::channel(TAIL);
+        let (log, durable) = (self.log.clone(), self.durable.subscribe());
+        let cursor = self.cursors[stage as usize];
+        match stage {
+            Stage::Detect => {
+                let tail = self.tail.subscribe();
+                tokio::spawn(follow_tail(log, durable, tail, cursor, sender));
+            }
+            Stage::Downsample => {
+                tokio::spawn(follow_log(log, durable, cursor, sender));
+            }
+        }
+        receiver
+    }
+
+    async fn acknowledge(&self, stage: Stage, offset: i64) -> Result<(), sqlite::Error> {
+        let sql = "INSERT INTO cursor (stage, offset) VALUES (?1, ?2)
+                   ON CONFLICT (stage) DO UPDATE SET offset = max(offset, excluded.offset)";
+        self.log
+            .write(move |db| {
+                db.execute(sql, (stage.name(), offset))?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
+        read(&self.log, offset, limit).await
+    }
+
+    fn durable(&self) -> watch::Receiver<i64> {
+        self.durable.subscribe()
+    }
+
+    async fn trim(&self, older_than_utc_us: i64) -> Result<u64, sqlite::Error> {
+        // As long as one stage has never acknowledged, there is no smallest cursor and nothing goes.
+        let sql = "DELETE FROM reading WHERE utc_us < ?1 AND offset <=
+                   (SELECT CASE count(*) WHEN ?2 THEN min(offset) ELSE 0 END FROM cursor)";
+        let stages = Stage::ALL.len() as i64;
+        self.log.write(move |db| Ok(db.execute(sql, (older_than_utc_us, stages))? as u64)).await
+    }
+
+    async fn depth(&self) -> Result<Depth, sqlite::Error> {
+        self.log
+            .read(|db| {
+                let behind = "SELECT count(*) FROM reading
+                              WHERE offset > ifnull((SELECT offset FROM cursor WHERE stage = ?1), 0)";
+                let count = |stage: Stage| db.query_row(behind, [stage.name()], |row| row.get(0));
+                Ok(Depth {
+                    kept: db.query_row("SELECT count(*) FROM reading", [], |row| row.get(0))?,
+                    detect_behind: count(Stage::Detect)?,
+                    downsample_behind: count(Stage::Downsample)?,
+                })
+            })
+            .await
+    }
+}
+
+async fn read(log: &Database, offset: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
+    log.read(move |db| {
+        let mut rows =
+            db.prepare_cached("SELECT offset, body FROM reading WHERE offset > ?1 ORDER BY offset LIMIT ?2")?;
+        let mut found = Vec::new();
+        let mut rows = rows.query((offset, limit))?;
+        while let Some(row) = rows.next()? {
+            let (offset, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            match wire::reading::decode(&body) {
+                Ok(reading) => found.push(Delivery { offset, reading }),
+                // One damaged row must not stop the rest; its sequence number shows the hole.
+                Err(error) => tracing::error!(offset, %error, "a reading in the broker is damaged and left out"),
+            }
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Hands durable readings over, in order, from `cursor` on.
+async fn follow_log(log: Database, mut durable: watch::Receiver<i64>, mut cursor: i64, to: mpsc::Sender<Delivery>) {
+    loop {
+        let newest = *durable.borrow_and_update();
+        if catch_up(&log, newest, &mut cursor, &to).await.is_err() || durable.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Hands readings over as they come; first, and after falling behind, from the log.
+async fn follow_tail(
+    log: Database,
+    durable: watch::Receiver<i64>,
+    mut tail: broadcast::Receiver<Delivery>,
+    mut cursor: i64,
+    to: mpsc::Sender<Delivery>,
+) {
+    let newest = *durable.borrow();
+    if catch_up(&log, newest, &mut cursor, &to).await.is_err() {
+        return;
+    }
+    loop {
+        match tail.recv().await {
+            Ok(delivery) if delivery.offset <= cursor => {}
+            Ok(delivery) => {
+                cursor = delivery.offset;
+                if to.send(delivery).await.is_err() {
+                    return;
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                let newest = *durable.borrow();
+                if catch_up(&log, newest, &mut cursor, &to).await.is_err() {
+                    return;
+                }
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn catch_up(log: &Database, newest: i64, cursor: &mut i64, to: &mpsc::Sender<Delivery>) -> Result<(), ()> {
+    while *cursor < newest {
+        let batch = match read(log, *cursor, BATCH).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(%error, "the broker's log cannot be read; trying again with the next reading");
+                return Ok(());
+            }
+        };
+        // Offsets may have holes where a publish failed.
+        let Some(last) = batch.last().map(|delivery| delivery.offset) else {
+            *cursor = newest;
+            return Ok(());
+        };
+        for delivery in batch {
+            to.send(delivery).await.map_err(drop)?;
+        }
+        *cursor = last;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::reading;
+
+    async fn next(receiver: &mut mpsc::Receiver<Delivery>) -> Delivery {
+        tokio::time::timeout(Duration::from_secs(10), receiver.recv()).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stage_goes_on_where_it_acknowledged_and_gets_the_rest_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        let mut stage = broker.consume(Stage::Downsample);
+        broker.publish((0..5).map(reading).collect()).await.unwrap();
+        let mut offsets = Vec::new();
+        for _ in 0..5 {
+            offsets.push(next(&mut stage).await.offset);
+        }
+        broker.acknowledge(Stage::Downsample, offsets[1]).await.unwrap();
+        drop((stage, broker));
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        let mut stage = broker.consume(Stage::Downsample);
+        for sequence in 2..5 {
+            assert_eq!(next(&mut stage).await.reading, reading(sequence));
+        }
+        broker.publish(vec![reading(5)]).await.unwrap();
+        assert_eq!(next(&mut stage).await.reading, reading(5));
+    }
+
+    #[tokio::test]
+    async fn detect_sees_a_reading_before_it_is_durable_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        broker.publish(vec![reading(0)]).await.unwrap();
+        let mut detect = broker.consume(Stage::Detect);
+        assert_eq!(next(&mut detect).await.reading, reading(0));
+        let publish = broker.publish(vec![reading(1), reading(2)]);
+        let see = async {
+            let seen = next(&mut detect).await;
+            (seen, *broker.durable().borrow())
+        };
+        let (published, (seen, durable)) = tokio::join!(publish, see);
+        published.unwrap();
+        assert_eq!(seen.reading, reading(1));
+        assert!(durable < seen.offset, "DETECT did not wait for the commit");
+        assert_eq!(next(&mut detect).await.reading, reading(2));
+        assert!(detect.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_given_up_that_a_stage_has_not_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        broker.publish((0..4).map(reading).collect()).await.unwrap();
+        broker.acknowledge(Stage::Detect, 4).await.unwrap();
+        assert_eq!(broker.trim(i64::MAX).await.unwrap(), 0);
+        broker.acknowledge(Stage::Downsample, 3).await.unwrap();
+        assert_eq!(broker.trim(i64::MAX).await.unwrap(), 3);
+        let depth = broker.depth().await.unwrap();
+        assert_eq!(depth, Depth { kept: 1, detect_behind: 0, downsample_behind: 1 });
+    }
+}

@@ -1,0 +1,270 @@
+//! COLLECT: reports of the radio become Readings with identity, time and quality, and go to the broker.
+//!
+//! Only devices on the allow-list become readings; what a stranger says is counted and shown, never attributed.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+
+use medmon_core::noun::{ClockQuality, Ieee, Quality, Reading, ReadingId, Reason, Settings, UtcUs, Value, Vital};
+use medmon_kit::Clock;
+
+use crate::broker::Broker;
+use crate::radio::Report;
+use crate::radio::counters::Counters;
+
+/// Readings kept in memory while the broker cannot take them: about three hours of four sensors at 50 Hz in bursts.
+const SPILL_MAX: usize = 50_000;
+/// Reports taken together; the broker commits in groups anyway.
+const BATCH_MAX: usize = 256;
+/// How long one publish may take before it counts as late.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(1);
+/// 2024-01-01: a clock before it was never set.
+const CLOCK_SET_US: UtcUs = 1_704_067_200_000_000;
+
+/// What is known of one device, for `medmon local devices`.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Heard {
+    /// On the allow-list?
+    pub listed: bool,
+    /// Reports by vital.
+    pub reports: BTreeMap<Vital, u64>,
+    /// Last report, UTC µs.
+    #[serde(skip)]
+    pub last_us: UtcUs,
+    /// Link quality of the last report.
+    pub link_quality: u8,
+}
+
+/// The devices heard since the start. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct DevicesHeard {
+    devices: Arc<Mutex<BTreeMap<Ieee, Heard>>>,
+}
+
+impl DevicesHeard {
+    /// All of them now.
+    pub fn snapshot(&self) -> BTreeMap<Ieee, Heard> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, report: &Report, listed: bool) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = devices.entry(report.device).or_insert_with(|| Heard {
+            listed,
+            reports: BTreeMap::new(),
+            last_us: 0,
+            link_quality: 0,
+        });
+        *heard.reports.entry(report.vital).or_default() += 1;
+        (heard.listed, heard.last_us, heard.link_quality) = (listed, report.utc_us, report.link_quality);
+    }
+}
+
+/// Turns reports into readings.
+pub struct Collector {
+    boot: u32,
+    next: u64,
+    allow_unlisted: bool,
+    utc_floor_us: UtcUs,
+    /// Last good value and its time, per device and vital.
+    last: HashMap<(Ieee, Vital), (f64, i64)>,
+    /// Counter expected next, per device that sends bursts.
+    counters: HashMap<Ieee, u16>,
+}
+
+impl Collector {
+    /// Starts numbering at 0 for this boot.
+    pub fn new(boot: u32, utc_floor_us: UtcUs, allow_unlisted: bool) -> Self {
+        Self { boot, next: 0, allow_unlisted, utc_floor_us, last: HashMap::new(), counters: HashMap::new() }
+    }
+
+    /// Whether readings of `device` belong to anybody here.
+    pub fn admits(&self, device: Ieee, settings: &Settings) -> bool {
+        self.allow_unlisted || settings.devices.iter().any(|listed| listed.ieee == device)
+    }
+
+    /// The reading that `report` is, under the assignment `epoch` in force now.
+    pub fn reading(&mut self, report: Report, epoch: u64) -> Reading {
+        let id = ReadingId { boot: self.boot, sequence: self.next };
+        self.next += 1;
+        let quality = self.quality(&report);
+        let value = match (report.value, report.counter) {
+            (Value::Samples { rate_hz, xyz, .. }, Some(counter)) => {
+                Value::Samples { rate_hz, lost: self.lost(report.device, counter, xyz.len()), xyz }
+            }
+            (value, _) => value,
+        };
+        let clock = if report.utc_us < CLOCK_SET_US.max(self.utc_floor_us - 120_000_000) {
+            ClockQuality::Unset
+        } else {
+            ClockQuality::Synced
+        };
+        Reading {
+            id,
+            epoch,
+            device: report.device,
+            endpoint: report.endpoint,
+            vital: report.vital,
+            value,
+            mono_us: report.mono_us,
+            utc_us: report.utc_us,
+            clock,
+            quality,
+            link_quality: report.link_quality,
+        }
+    }
+
+    fn quality(&mut self, report: &Report) -> Quality {
+        let (Some(info), Value::Scalar(stored)) = (report.vital.info(), &report.value) else { return Quality::Good };
+        let value = report.vital.to_value(*stored);
+        if !(info.min..=info.max).contains(&value) {
+            return Quality::Invalid(Reason::Implausible);
+        }
+        let before = self.last.insert((report.device, report.vital), (value, report.mono_us));
+        let Some((last, last_us)) = before else { return Quality::Good };
+        // Over less than ten seconds noise alone would look like a jump.
+        let minutes = ((report.mono_us - last_us) as f64 / 60e6).max(1.0 / 6.0);
+        if (value - last).abs() / minutes > info.max_per_min { Quality::Suspect(Reason::Jump) } else { Quality::Good }
+    }
+
+    /// Samples missing since the burst before; a restart of the sensor's counter is not a loss of thousands.
+    fn lost(&mut self, device: Ieee, counter: u16, count: usize) -> u16 {
+        let expected = self.counters.insert(device, counter.wrapping_add(count as u16));
+        let missing = expected.map_or(0, |expected| counter.wrapping_sub(expected));
+        if missing < 10_000 { missing } else { 0 }
+    }
+}
+
+/// Runs until the radio ends; then what is in hand is still published.
+pub async fn run(
+    mut collector: Collector,
+    mut reports: mpsc::Receiver<Report>,
+    settings: watch::Receiver<Arc<Settings>>,
+    broker: Arc<dyn Broker>,
+    clock: Clock,
+    counters: Counters,
+    heard: DevicesHeard,
+) {
+    let mut publishing = FuturesUnordered::new();
+    let mut spill: VecDeque<Reading> = VecDeque::new();
+    let publish = |batch: Vec<Reading>| {
+        let (broker, clock, counters) = (Arc::clone(&broker), clock.clone(), counters.clone());
+        async move {
+            let began = clock.mono_us();
+            let result = broker.publish(batch.clone()).await;
+            if clock.mono_us() - began > PUBLISH_LIMIT.as_micros() as i64 {
+                counters.add("publishes_late", 1);
+            }
+            (batch, result)
+        }
+    };
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            // The radio comes last: once it has ended, what is in flight is waited for.
+            count = reports.recv_many(&mut batch, BATCH_MAX) => {
+                if count == 0 {
+                    break;
+                }
+                let now = Arc::clone(&settings.borrow());
+                let mut readings = Vec::with_capacity(count);
+                for report in batch.drain(..) {
+                    let listed = collector.admits(report.device, &now);
+                    heard.note(&report, listed);
+                    if listed {
+                        readings.push(collector.reading(report, now.epoch));
+                    } else {
+                        counters.add("unlisted_reports", 1);
+                    }
+                }
+                counters.add("readings_accepted", readings.len() as u64);
+                if !readings.is_empty() {
+                    publishing.push(publish(readings));
+                }
+            }
+            Some((batch, result)) = publishing.next(), if !publishing.is_empty() => {
+                settle(batch, result, &mut spill, &counters);
+            }
+            () = clock.sleep(Duration::from_secs(1)), if !spill.is_empty() && publishing.is_empty() => {
+                let again = spill.len().min(BATCH_MAX);
+                publishing.push(publish(spill.drain(..again).collect()));
+            }
+        }
+    }
+    if !spill.is_empty() {
+        publishing.push(publish(spill.drain(..).collect()));
+    }
+    while let Some((batch, result)) = publishing.next().await {
+        if result.is_err() {
+            counters.add("readings_lost", batch.len() as u64);
+            tracing::error!(readings = batch.len(), "the broker could not take the last readings before the stop");
+        }
+    }
+}
+
+/// What the broker could not take is kept for another try, the oldest given up first.
+fn settle(
+    batch: Vec<Reading>,
+    result: Result<(), medmon_kit::sqlite::Error>,
+    spill: &mut VecDeque<Reading>,
+    counters: &Counters,
+) {
+    let Err(error) = result else { return };
+    counters.add("publishes_failed", 1);
+    tracing::warn!(%error, readings = batch.len(), "the broker did not take readings; kept for another try");
+    spill.extend(batch);
+    while spill.len() > SPILL_MAX {
+        spill.pop_front();
+        counters.add("readings_lost", 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(vital: Vital, value: f64, at_s: i64) -> Report {
+        Report {
+            device: Ieee(7),
+            endpoint: 1,
+            vital,
+            value: Value::Scalar(vital.to_stored(value)),
+            counter: None,
+            link_quality: 200,
+            mono_us: at_s * 1_000_000,
+            utc_us: CLOCK_SET_US + at_s * 1_000_000,
+        }
+    }
+
+    #[test]
+    fn readings_are_numbered_without_holes_and_judged() {
+        let mut collector = Collector::new(3, 0, false);
+        let first = collector.reading(report(Vital::HEART_RATE, 72.0, 0), 1);
+        let jump = collector.reading(report(Vital::HEART_RATE, 190.0, 10), 1);
+        let dead = collector.reading(report(Vital::TEMPERATURE, 3.0, 11), 1);
+        assert_eq!([first.id.sequence, jump.id.sequence, dead.id.sequence], [0, 1, 2]);
+        assert_eq!(first.quality, Quality::Good);
+        assert_eq!(jump.quality, Quality::Suspect(Reason::Jump));
+        assert_eq!(dead.quality, Quality::Invalid(Reason::Implausible));
+    }
+
+    #[test]
+    fn a_hole_in_a_burst_counter_is_lost_samples_and_a_restart_is_not() {
+        let mut collector = Collector::new(1, 0, false);
+        assert_eq!(collector.lost(Ieee(1), 65530, 12), 0);
+        assert_eq!(collector.lost(Ieee(1), 6, 12), 0, "the counter wraps");
+        assert_eq!(collector.lost(Ieee(1), 30, 12), 12);
+        assert_eq!(collector.lost(Ieee(1), 0, 12), 0, "the sensor restarted");
+    }
+
+    #[test]
+    fn a_stranger_is_nobodys() {
+        let collector = Collector::new(1, 0, false);
+        assert!(!collector.admits(Ieee(7), &Settings::default()));
+    }
+}

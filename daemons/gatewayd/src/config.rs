@@ -1,0 +1,228 @@
+//! The `[gateway]` section of the configuration.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use medmon_core::noun::{Device, Ieee, Language, Place, Vital, is_e164};
+
+use medmon_kit::config::ConfigError;
+
+use crate::radio::map::{Map, Row};
+
+/// What gatewayd is told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// As people call it.
+    pub name: String,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Unix socket of `medmon local`; default `gatewayd.sock` in `data_dir`.
+    pub socket: Option<PathBuf>,
+    /// Language of texts to contacts that name none.
+    pub language: Language,
+    /// IANA zone of times in texts while Settings name none.
+    pub time_zone: String,
+    /// The dongle.
+    pub radio: RadioConfig,
+    /// Attribute mappings.
+    pub zigbee: ZigbeeConfig,
+    /// The allow-list by IEEE address, together with the one in Settings.
+    pub devices: BTreeMap<Ieee, DeviceConfig>,
+    /// Admit devices that are on no list. Never in a home with neighbours.
+    pub allow_unlisted: bool,
+    /// Where readings wait.
+    pub broker: BrokerConfig,
+    /// Texts.
+    pub sms: SmsConfig,
+    /// The cloud.
+    pub uplink: UplinkConfig,
+    /// Health and metrics.
+    pub telemetry: TelemetryConfig,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            name: "gateway".into(),
+            data_dir: "/var/lib/medmon/gateway".into(),
+            socket: None,
+            language: Language::default(),
+            time_zone: "UTC".into(),
+            radio: RadioConfig::default(),
+            zigbee: ZigbeeConfig::default(),
+            devices: BTreeMap::new(),
+            allow_unlisted: false,
+            broker: BrokerConfig::default(),
+            sms: SmsConfig::default(),
+            uplink: UplinkConfig::default(),
+            telemetry: TelemetryConfig::default(),
+        }
+    }
+}
+
+/// `[gateway.radio]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RadioConfig {
+    /// Serial port; a name under /dev/serial/by-id survives replugging.
+    pub port: PathBuf,
+    /// Bits a second.
+    pub baud: u32,
+    /// May a blank dongle form a network?
+    pub form_network: bool,
+}
+
+impl Default for RadioConfig {
+    fn default() -> Self {
+        Self { port: "/dev/ttyUSB0".into(), baud: 115_200, form_network: false }
+    }
+}
+
+/// `[gateway.zigbee]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ZigbeeConfig {
+    /// Rows before the built-in ones.
+    pub map: Vec<Row>,
+}
+
+/// One device of `[gateway.devices]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    /// As people call it.
+    #[serde(default)]
+    pub label: String,
+    /// What it is expected to measure.
+    #[serde(default)]
+    pub vitals: Vec<Vital>,
+    /// Where on the body.
+    #[serde(default)]
+    pub place: Option<Place>,
+}
+
+/// `[gateway.broker]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BrokerConfig {
+    /// `embedded`.
+    pub kind: BrokerKind,
+    /// Hours that raw readings are kept after every stage has had them.
+    pub retention_h: u32,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self { kind: BrokerKind::Embedded, retention_h: 24 }
+    }
+}
+
+/// Which broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BrokerKind {
+    /// A SQLite log in `data_dir`.
+    Embedded,
+}
+
+/// `[gateway.sms]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmsConfig {
+    /// Whom to text while Settings name nobody. E.164.
+    pub fallback_phone: Option<String>,
+    /// A GSM modem; absent = this gateway cannot text by itself.
+    pub modem: Option<ModemConfig>,
+}
+
+/// `[gateway.sms.modem]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModemConfig {
+    /// Serial port.
+    pub port: PathBuf,
+    /// Bits a second.
+    #[serde(default = "modem_baud")]
+    pub baud: u32,
+    /// A file that holds the SIM's PIN.
+    #[serde(default)]
+    pub pin_file: Option<PathBuf>,
+}
+
+fn modem_baud() -> u32 {
+    115_200
+}
+
+/// `[gateway.uplink]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UplinkConfig {
+    /// Base URL of the cloud; absent = nothing is sent, everything is kept.
+    pub url: Option<String>,
+    /// The gateway's token; default `token` in `data_dir`, where `enrol` puts it.
+    pub token_file: Option<PathBuf>,
+    /// How often closed windows are sealed and sent.
+    pub live_interval_s: u32,
+}
+
+impl Default for UplinkConfig {
+    fn default() -> Self {
+        Self { url: None, token_file: None, live_interval_s: 60 }
+    }
+}
+
+/// `[gateway.telemetry]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// Address of /livez, /readyz, /health and /metrics; absent = none.
+    pub listen: Option<SocketAddr>,
+}
+
+impl GatewayConfig {
+    /// Refuses values that can be read but not used, before a port or a device is opened.
+    pub fn check(&self, file: &str) -> Result<(), ConfigError> {
+        let refuse = |key: &str, value: Option<String>, problem: &str| ConfigError {
+            file: file.to_owned(),
+            key: format!("gateway.{key}"),
+            value,
+            problem: problem.to_owned(),
+        };
+        Map::new(&self.zigbee.map).map_err(|problem| refuse("zigbee.map", None, &problem))?;
+        if self.uplink.live_interval_s == 0 {
+            return Err(refuse("uplink.live_interval_s", Some("0".into()), "must be at least 1"));
+        }
+        if let Some(phone) = self.sms.fallback_phone.as_deref().filter(|phone| !is_e164(phone)) {
+            let problem = "write it as +33612345678 (E.164)";
+            return Err(refuse("sms.fallback_phone", Some(format!("\"{phone}\"")), problem));
+        }
+        jiff::tz::TimeZone::get(&self.time_zone).map(drop).map_err(|_| {
+            let problem = "not an IANA zone, such as Europe/Paris";
+            refuse("time_zone", Some(format!("\"{}\"", self.time_zone)), problem)
+        })
+    }
+
+    /// The Unix socket of `medmon local`.
+    pub fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| self.data_dir.join("gatewayd.sock"))
+    }
+
+    /// Where the gateway's token is.
+    pub fn token_file(&self) -> PathBuf {
+        self.uplink.token_file.clone().unwrap_or_else(|| self.data_dir.join("token"))
+    }
+
+    /// The allow-list of this file.
+    pub fn devices(&self) -> impl Iterator<Item = Device> + '_ {
+        self.devices.iter().map(|(ieee, device)| Device {
+            ieee: *ieee,
+            label: device.label.clone(),
+            vitals: device.vitals.clone(),
+            place: device.place,
+        })
+    }
+}

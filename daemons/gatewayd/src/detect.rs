@@ -1,0 +1,216 @@
+//! DETECT: readings through the detectors, findings to facts. The urgent path: a reading is judged the moment it comes.
+//!
+//! Facts and the detectors' state are one commit, so a crash neither forgets an alert nor raises it twice. Between
+//! facts the state is committed every few seconds; what came since is delivered again and, by its id, judged once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use medmon_core::detect::{Change, Detectors, EpisodeKey, Finding};
+use medmon_core::noun::alert::Raised;
+use medmon_core::noun::{Fact, FactKind, MonoUs, Settings, UtcUs};
+use medmon_kit::{Clock, service, sqlite};
+
+use crate::broker::{Broker, Delivery, Stage};
+use crate::facts::Facts;
+use crate::seen::Seen;
+
+const NAME: &str = "detect";
+const TICK: Duration = Duration::from_millis(500);
+/// Between facts: what came since is delivered again, and flash wears with every write.
+const COMMIT_US: i64 = 5_000_000;
+
+/// What survives a restart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct State {
+    detectors: Detectors,
+    seen: Seen,
+    /// Episodes that are going on, and the alerts they are.
+    episodes: Vec<(EpisodeKey, Uuid)>,
+    epoch: u64,
+    offset: i64,
+}
+
+/// When something happened, on both scales.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    mono_us: MonoUs,
+    utc_us: UtcUs,
+}
+
+impl State {
+    fn new(settings: &Settings, now: MonoUs) -> Self {
+        let detectors = Detectors::new(settings, now);
+        Self { detectors, seen: Seen::default(), episodes: Vec::new(), epoch: settings.epoch, offset: 0 }
+    }
+
+    /// Other Settings. Another assignment ends every episode: they were somebody else's.
+    fn apply(&mut self, settings: &Settings, now: Moment) -> Vec<Fact> {
+        // Within an assignment, changed limits act with the next reading.
+        if settings.epoch == self.epoch {
+            return Vec::new();
+        }
+        self.detectors = Detectors::new(settings, now.mono_us);
+        self.epoch = settings.epoch;
+        let ended = std::mem::take(&mut self.episodes);
+        ended.into_iter().map(|(_, alert)| fact(alert, "cleared", now.utc_us, FactKind::Cleared)).collect()
+    }
+
+    /// Takes a reading in, unless it was there. Nobody's readings are nobody's alerts.
+    fn take(&mut self, delivery: &Delivery, settings: &Settings, install: Uuid) -> Vec<Fact> {
+        self.offset = self.offset.max(delivery.offset);
+        let reading = &delivery.reading;
+        if !self.seen.insert(reading.id) || reading.epoch != settings.epoch {
+            return Vec::new();
+        }
+        let findings = self.detectors.reading(reading, settings);
+        let at = Moment { mono_us: reading.mono_us, utc_us: reading.utc_us };
+        findings.into_iter().filter_map(|finding| self.fact(finding, at, settings, install)).collect()
+    }
+
+    fn tick(&mut self, now: Moment, settings: &Settings, install: Uuid) -> Vec<Fact> {
+        let findings = self.detectors.tick(now.mono_us, settings);
+        findings.into_iter().filter_map(|finding| self.fact(finding, now, settings, install)).collect()
+    }
+
+    /// The fact that a finding is. `at`: the reading that completed it, or the timer.
+    fn fact(&mut self, finding: Finding, at: Moment, settings: &Settings, install: Uuid) -> Option<Fact> {
+        let open = self.episodes.iter().position(|(key, _)| *key == finding.key);
+        let (change, open) = match (finding.change, open) {
+            // An episode whose alert is known already goes on; one that is not known begins.
+            (Change::Onset, Some(open)) => (Change::Worsened, Some(open)),
+            (Change::Worsened, None) => (Change::Onset, None),
+            (change, open) => (change, open),
+        };
+        match change {
+            Change::Onset => {
+                let onset_us = at.utc_us - (at.mono_us - finding.onset_mono_us);
+                let name = format!(
+                    "{}/{}/{:?}/{}",
+                    self.epoch, finding.key.vital, finding.key.direction, finding.onset_mono_us
+                );
+                let alert = Uuid::new_v5(&install, name.as_bytes());
+                self.episodes.push((finding.key, alert));
+                let raised = Raised {
+                    epoch: self.epoch,
+                    vital: finding.key.vital,
+                    direction: finding.key.direction,
+                    condition: finding.condition,
+                    class: finding.class,
+                    priority: finding.priority,
+                    onset_us,
+                    device: finding.device,
+                    reading: finding.reading,
+                    completed_us: at.utc_us,
+                    settings_version: settings.version,
+                    explanation: finding.explanation,
+                };
+                Some(fact(alert, "raised", at.utc_us, FactKind::Raised(raised)))
+            }
+            Change::Worsened => {
+                let (_, alert) = self.episodes[open?];
+                let name = format!("worsened/{:?}/{:?}/{}", finding.condition, finding.priority, finding.at_mono_us);
+                let (priority, condition, explanation) = (finding.priority, finding.condition, finding.explanation);
+                Some(fact(alert, &name, at.utc_us, FactKind::Worsened { priority, condition, explanation }))
+            }
+            Change::Cleared => {
+                let (_, alert) = self.episodes.remove(open?);
+                Some(fact(alert, "cleared", at.utc_us, FactKind::Cleared))
+            }
+        }
+    }
+}
+
+/// A fact of this gateway; its id follows from what it says, so that saying it again is no second fact.
+pub fn fact(alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Fact {
+    Fact { id: Uuid::new_v5(&alert, name.as_bytes()), alert, at_us, author: "gateway".into(), kind }
+}
+
+/// Runs until `stop`.
+pub async fn run(
+    install: Uuid,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    broker: Arc<dyn Broker>,
+    facts: Facts,
+    mut settings: watch::Receiver<Arc<Settings>>,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Result<(), sqlite::Error> {
+    let mut now = Arc::clone(&settings.borrow_and_update());
+    let mut state = restore(&facts, &now, &clock).await?;
+    let (mut committed_us, mut unsaved) = (clock.mono_us(), true);
+    // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
+    let mut found = state.apply(&now, moment(&clock));
+    loop {
+        tokio::select! {
+            delivery = deliveries.recv() => {
+                let Some(delivery) = delivery else { break };
+                found.extend(state.take(&delivery, &now, install));
+                unsaved = true;
+            }
+            () = clock.sleep(TICK) => {
+                found.extend(state.tick(moment(&clock), &now, install));
+                service::progress();
+            }
+            Ok(()) = settings.changed() => {
+                now = Arc::clone(&settings.borrow_and_update());
+                found.extend(state.apply(&now, moment(&clock)));
+                unsaved = true;
+            }
+            () = stop.cancelled() => break,
+        }
+        let due = unsaved && clock.mono_us() - committed_us >= COMMIT_US;
+        if !found.is_empty() || due {
+            for fact in &found {
+                tracing::info!(alert = %fact.alert, fact = name(&fact.kind), "fact");
+            }
+            commit(&facts, &broker, &state, &mut found).await;
+            (committed_us, unsaved) = (clock.mono_us(), false);
+        }
+    }
+    commit(&facts, &broker, &state, &mut found).await;
+    Ok(())
+}
+
+async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &mut Vec<Fact>) {
+    let saved = serde_json::to_string(state).unwrap_or_default();
+    match facts.commit(found.clone(), Some((NAME, saved)), false).await {
+        Ok(()) => {
+            found.clear();
+            // Not waited for: the broker's commit comes with its next group, and a lost one is only a redelivery.
+            let (broker, offset) = (Arc::clone(broker), state.offset);
+            tokio::spawn(async move { broker.acknowledge(Stage::Detect, offset).await });
+        }
+        Err(error) => tracing::error!(%error, facts = found.len(), "facts are not durable yet; tried again"),
+    }
+}
+
+async fn restore(facts: &Facts, settings: &Settings, clock: &Clock) -> Result<State, sqlite::Error> {
+    let kept = facts.state(NAME).await?;
+    Ok(match kept.map(|text| serde_json::from_str(&text)) {
+        Some(Ok(state)) => state,
+        Some(Err(error)) => {
+            tracing::error!(%error, "the detectors' state is of another release; they start anew");
+            State::new(settings, clock.mono_us())
+        }
+        None => State::new(settings, clock.mono_us()),
+    })
+}
+
+fn moment(clock: &Clock) -> Moment {
+    Moment { mono_us: clock.mono_us(), utc_us: clock.utc_us() }
+}
+
+fn name(kind: &FactKind) -> &'static str {
+    match kind {
+        FactKind::Raised(_) => "raised",
+        FactKind::Worsened { .. } => "worsened",
+        FactKind::Cleared => "cleared",
+        _ => "other",
+    }
+}

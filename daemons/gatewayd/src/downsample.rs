@@ -1,0 +1,296 @@
+//! DOWNSAMPLE: durable readings become windows, closed windows become sealed envelopes in the outbox.
+//!
+//! Windows, what was seen and the envelopes are committed together; only then the broker is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use medmon_core::noun::{Envelope, Gap, Quality, Reading, Settings, UtcUs, Value, Vital, Window};
+use medmon_kit::{Clock, sqlite};
+
+use crate::broker::{Broker, Delivery, Stage};
+use crate::outbox::Outbox;
+use crate::seen::Seen;
+
+/// A window closes so long after its end: readings that were in flight still come in.
+const GRACE_US: i64 = 2_000_000;
+/// State is committed at least so often while readings come.
+const COMMIT: Duration = Duration::from_secs(1);
+/// A stop waits so long for readings that are still on their way.
+const DRAIN_US: i64 = 3_000_000;
+/// Windows of one envelope at most; a longer backlog makes several.
+const WINDOWS_MAX: usize = 2000;
+/// Readings taken in before a commit at most.
+const READINGS_MAX: usize = 5000;
+
+/// Everything that has to survive: windows being filled, windows waiting to be sealed, what was seen.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    open: Vec<OpenWindow>,
+    /// Closed windows and known gaps, by the assignment epoch they belong to.
+    closed: BTreeMap<u64, (Vec<Window>, Vec<Gap>)>,
+    seen: Seen,
+    /// The newest broker offset in it.
+    offset: i64,
+}
+
+/// A window and which of its expected slots have been heard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OpenWindow {
+    epoch: u64,
+    window: Window,
+    slots: BTreeSet<u32>,
+    of: u32,
+}
+
+impl OpenWindow {
+    fn close(self) -> (u64, Window) {
+        let coverage = (self.slots.len() as u32 * 1000 / self.of.max(1)).min(1000) as u16;
+        (self.epoch, Window { coverage, ..self.window })
+    }
+}
+
+impl State {
+    /// Takes one reading in. `false`: it was there already.
+    pub fn take(&mut self, reading: &Reading, settings: &Settings) -> bool {
+        if !self.seen.insert(reading.id) {
+            return false;
+        }
+        let good = reading.quality == Quality::Good;
+        let mut add =
+            |vital, at_us, stored| self.add(reading.epoch, Window::of(vital, at_us, stored, 0, good), settings);
+        match &reading.value {
+            Value::Scalar(stored) => add(reading.vital, reading.utc_us, *stored),
+            Value::Samples { lost, .. } => {
+                for (offset_us, [x, y, z]) in reading.samples() {
+                    let at_us = reading.utc_us + offset_us;
+                    let norm = (x * x + y * y + z * z).sqrt();
+                    // ENMO: Euclidean norm minus one, negatives as nought (van Hees 2013).
+                    let activity = ((norm - 1.0).max(0.0) * 1000.0).round() as i32;
+                    add(Vital::ACTIVITY, at_us, activity);
+                    add(Vital::POSTURE, at_us, posture([x, y, z]));
+                }
+                if *lost > 0 {
+                    let from_us = reading.utc_us - i64::from(*lost) * 20_000;
+                    let (vital, device) = (reading.vital, reading.device);
+                    self.closed.entry(reading.epoch).or_default().1.push(Gap {
+                        vital,
+                        device,
+                        from_us,
+                        to_us: reading.utc_us,
+                        lost: u32::from(*lost),
+                    });
+                }
+            }
+        }
+        true
+    }
+
+    fn add(&mut self, epoch: u64, part: Window, settings: &Settings) {
+        let source =
+            if matches!(part.vital, Vital::POSTURE | Vital::ACTIVITY) { Vital::ACCELERATION } else { part.vital };
+        let cadence = settings.cadence_s(source);
+        let slot = part.last_ms / 1000 / cadence;
+        let key = |epoch: u64, window: &Window| (epoch, window.vital, window.start_us);
+        match self.open.iter_mut().find(|open| key(open.epoch, &open.window) == key(epoch, &part)) {
+            Some(open) => {
+                open.window.merge(&part);
+                open.slots.insert(slot);
+            }
+            None => {
+                let of = part.span_s.div_ceil(cadence).max(1);
+                self.open.push(OpenWindow { epoch, window: part, slots: BTreeSet::from([slot]), of });
+            }
+        }
+    }
+
+    /// Closes the windows that ended before `now_us`; `all`: every one, for a stop. A part that
+    /// comes later travels as a part of its own, and the cloud merges them.
+    pub fn close(&mut self, now_us: UtcUs, all: bool) {
+        let over = |open: &OpenWindow| all || open.window.end_us() + GRACE_US <= now_us;
+        let (over, open) = std::mem::take(&mut self.open).into_iter().partition(|window| over(window));
+        self.open = open;
+        let over: Vec<OpenWindow> = over;
+        for (epoch, window) in over.into_iter().map(OpenWindow::close) {
+            self.closed.entry(epoch).or_default().0.push(window);
+        }
+    }
+
+    /// Seals what is closed into envelopes numbered from `next`.
+    pub fn seal(&mut self, install: Uuid, mut next: u64, sealed_us: UtcUs) -> Vec<Envelope> {
+        let mut sealed = Vec::new();
+        for (epoch, (windows, gaps)) in std::mem::take(&mut self.closed) {
+            let (mut windows, mut gaps) = (merge_parts(windows), merge_gaps(gaps));
+            while !windows.is_empty() || !gaps.is_empty() {
+                let rest = windows.split_off(windows.len().min(WINDOWS_MAX));
+                let windows = std::mem::replace(&mut windows, rest);
+                let gaps = std::mem::take(&mut gaps);
+                sealed.push(Envelope { install, stream: 0, sequence: next, epoch, sealed_us, windows, gaps });
+                next += 1;
+            }
+        }
+        sealed
+    }
+}
+
+/// The dominant axis: 0-5 = +x -x +y -y +z -z.
+fn posture(axes: [f64; 3]) -> i32 {
+    let mut dominant = 0;
+    for axis in 1..3 {
+        if axes[axis].abs() > axes[dominant].abs() {
+            dominant = axis;
+        }
+    }
+    dominant as i32 * 2 + i32::from(axes[dominant] < 0.0)
+}
+
+/// Sorted by series, so that they pack well; parts of one window are one.
+fn merge_parts(windows: Vec<Window>) -> Vec<Window> {
+    let mut whole = BTreeMap::new();
+    for part in windows {
+        whole
+            .entry((part.vital, part.span_s, part.start_us))
+            .and_modify(|window: &mut Window| window.merge(&part))
+            .or_insert(part);
+    }
+    whole.into_values().collect()
+}
+
+/// One gap a device and vital in an envelope: from the first loss to the last, with the sum.
+fn merge_gaps(gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut whole = BTreeMap::new();
+    for part in gaps {
+        whole
+            .entry((part.vital, part.device))
+            .and_modify(|gap: &mut Gap| {
+                gap.from_us = gap.from_us.min(part.from_us);
+                gap.to_us = gap.to_us.max(part.to_us);
+                gap.lost = gap.lost.saturating_add(part.lost);
+            })
+            .or_insert(part);
+    }
+    whole.into_values().collect()
+}
+
+/// Runs until `drain` names the last offset; once that is in, closes and seals everything, so that nothing waits for
+/// the next start. What does not come within three seconds is delivered again then.
+#[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
+pub async fn run(
+    install: Uuid,
+    mut deliveries: tokio::sync::mpsc::Receiver<Delivery>,
+    broker: Arc<dyn Broker>,
+    outbox: Outbox,
+    mut settings: watch::Receiver<Arc<Settings>>,
+    live_interval: Duration,
+    clock: Clock,
+    mut drain: watch::Receiver<Option<i64>>,
+) -> Result<(), sqlite::Error> {
+    let mut state: State = outbox.downsample_state().await?;
+    let mut sealed_mono = clock.mono_us();
+    let mut now = Arc::clone(&settings.borrow_and_update());
+    let mut batch = Vec::new();
+    let mut drain_began = None;
+    loop {
+        let mut changed = false;
+        tokio::select! {
+            count = deliveries.recv_many(&mut batch, READINGS_MAX) => {
+                if count == 0 {
+                    return Ok(());
+                }
+            }
+            () = clock.sleep(COMMIT) => {}
+            Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
+        }
+        if settings.has_changed().unwrap_or(false) {
+            now = Arc::clone(&settings.borrow_and_update());
+        }
+        for delivery in batch.drain(..) {
+            changed |= state.take(&delivery.reading, &now);
+            changed |= delivery.offset > state.offset;
+            state.offset = state.offset.max(delivery.offset);
+        }
+        let last = *drain.borrow();
+        let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
+        let stopping = last.is_some_and(|last| state.offset >= last || late);
+        state.close(clock.utc_us(), stopping);
+        let due = clock.mono_us() - sealed_mono >= live_interval.as_micros() as i64;
+        let mut sealed = Vec::new();
+        if stopping || due {
+            sealed = state.seal(install, outbox.next_sequence().await?, clock.utc_us());
+            sealed_mono = clock.mono_us();
+        }
+        if changed || !sealed.is_empty() {
+            outbox.commit(&state, sealed).await?;
+            broker.acknowledge(Stage::Downsample, state.offset).await?;
+        }
+        if stopping {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tests::{burst, reading};
+
+    #[test]
+    fn a_reading_delivered_twice_counts_once() {
+        let (mut state, settings) = (State::default(), Settings::default());
+        assert!(state.take(&reading(1), &settings));
+        assert!(!state.take(&reading(1), &settings));
+        state.close(0, true);
+        let envelope = state.seal(Uuid::nil(), 1, 0).remove(0);
+        assert_eq!(envelope.windows.iter().map(|window| window.count).sum::<u32>(), 1);
+    }
+
+    #[test]
+    fn acceleration_becomes_activity_and_posture() {
+        let mut state = State::default();
+        state.take(&burst(5, vec![[0, 0, -1000], [0, 0, -1500]]), &Settings::default());
+        state.close(0, true);
+        let windows = state.seal(Uuid::nil(), 1, 0).remove(0).windows;
+        let of = |vital| windows.iter().find(|window| window.vital == vital).unwrap();
+        let (activity, posture) = (of(Vital::ACTIVITY), of(Vital::POSTURE));
+        assert_eq!((activity.min, activity.max, activity.sum, activity.count), (0, 500, 500, 2));
+        assert_eq!(posture.last, 5, "-z");
+    }
+
+    proptest! {
+        /// Wherever windows are closed early, sealed apart or kept through a restart, the parts make the whole.
+        #[test]
+        fn parts_make_the_whole(count in 1u64..80, cuts in prop::collection::vec(0u64..80, 0..6), shuffle in any::<bool>()) {
+            let settings = Settings::default();
+            let sum = |envelopes: Vec<Envelope>| merge_parts(envelopes.into_iter().flat_map(|one| one.windows).collect());
+            let mut whole = State::default();
+            let mut parts = State::default();
+            let mut sealed = Vec::new();
+            for sequence in 0..count {
+                whole.take(&reading(sequence), &settings);
+                parts.take(&reading(sequence), &settings);
+                if cuts.contains(&sequence) {
+                    parts.close(0, true);
+                    sealed.extend(parts.seal(Uuid::nil(), 1 + sealed.len() as u64, 0));
+                    parts = serde_json::from_str(&serde_json::to_string(&parts).unwrap()).unwrap();
+                }
+            }
+            parts.close(0, true);
+            sealed.extend(parts.seal(Uuid::nil(), 1 + sealed.len() as u64, 0));
+            if shuffle {
+                sealed.reverse();
+            }
+            whole.close(0, true);
+            let without_coverage = |windows: Vec<Window>| -> Vec<Window> {
+                windows.into_iter().map(|window| Window { coverage: 0, ..window }).collect()
+            };
+            prop_assert_eq!(without_coverage(sum(sealed)), without_coverage(sum(whole.seal(Uuid::nil(), 1, 0))));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The facts of this gateway's alerts, with the state of the detectors that raised them: one commit for both, so that
+//! a crash neither forgets an alert nor raises it twice.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::OptionalExtension as _;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use medmon_core::noun::{Alert, Fact, UtcUs};
+use medmon_kit::sqlite::{self, Database};
+
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE fact (
+        id BLOB PRIMARY KEY,
+        alert BLOB NOT NULL,
+        at_us INTEGER NOT NULL,
+        cleared INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        uploaded INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX fact_alert ON fact (alert, at_us);
+    CREATE INDEX fact_waiting ON fact (at_us) WHERE uploaded = 0;
+    CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"];
+
+/// Alerts stay in memory for a week after their last fact.
+const KEEP_US: i64 = 7 * 86_400_000_000;
+
+/// Facts on disk and the alerts they fold to. Cheap to clone.
+#[derive(Clone)]
+pub struct Facts {
+    database: Database,
+    alerts: Arc<Mutex<BTreeMap<Uuid, Alert>>>,
+    changed: Arc<watch::Sender<u64>>,
+}
+
+impl Facts {
+    /// Opens or creates the file in `folder` and folds what is recent.
+    pub async fn open(folder: &Path, now_us: UtcUs) -> Result<Self, sqlite::Error> {
+        let database = Database::open(&folder.join("facts.sqlite"), MIGRATIONS, sqlite::Options::default())?;
+        let recent = "SELECT body FROM fact WHERE alert IN
+                      (SELECT alert FROM fact GROUP BY alert HAVING max(cleared) = 0 OR max(at_us) > ?1)";
+        let facts = database.read(move |db| bodies(db, recent, now_us - KEEP_US)).await?;
+        let facts = Self { database, alerts: Arc::default(), changed: Arc::new(watch::Sender::new(0)) }.with(facts);
+        Ok(facts)
+    }
+
+    fn with(self, facts: Vec<Fact>) -> Self {
+        let mut alerts = self.lock();
+        fold_into(&mut alerts, facts);
+        drop(alerts);
+        self
+    }
+
+    /// Makes `facts` durable, with a new value of the named state. Facts that are there already change nothing.
+    /// Facts that came from the cloud need not go back there.
+    pub async fn commit(
+        &self,
+        facts: Vec<Fact>,
+        state: Option<(&'static str, String)>,
+        from_cloud: bool,
+    ) -> Result<(), sqlite::Error> {
+        let rows: Vec<_> =
+            facts.iter().filter_map(|fact| Some((fact.clone(), serde_json::to_string(fact).ok()?))).collect();
+        self.database
+            .write(move |db| {
+                for (fact, body) in &rows {
+                    let cleared = matches!(fact.kind, medmon_core::noun::FactKind::Cleared);
+                    db.execute(
+                        "INSERT OR IGNORE INTO fact (id, alert, at_us, cleared, body, uploaded)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                        (fact.id.as_bytes(), fact.alert.as_bytes(), fact.at_us, cleared, body, from_cloud),
+                    )?;
+                }
+                if let Some((name, value)) = state {
+                    db.execute(
+                        "INSERT INTO state (name, value) VALUES (?1, ?2)
+                         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                        (name, value),
+                    )?;
+                }
+                Ok::<_, sqlite::Error>(())
+            })
+            .await?;
+        if !facts.is_empty() {
+            fold_into(&mut self.lock(), facts);
+            self.changed.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    /// The named state as last committed.
+    pub async fn state(&self, name: &'static str) -> Result<Option<String>, sqlite::Error> {
+        let sql = "SELECT value FROM state WHERE name = ?1";
+        self.database.read(move |db| Ok(db.query_row(sql, [name], |row| row.get(0)).optional()?)).await
+    }
+
+    /// The recent alerts, oldest first by id.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Changes when a fact came.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Facts the cloud does not have, oldest first.
+    pub async fn waiting(&self, limit: u32) -> Result<Vec<Fact>, sqlite::Error> {
+        let sql = "SELECT body FROM fact WHERE uploaded = 0 ORDER BY at_us, id LIMIT ?1";
+        self.database.read(move |db| bodies(db, sql, limit.into())).await
+    }
+
+    /// The cloud has them.
+    pub async fn uploaded(&self, facts: Vec<Fact>) -> Result<(), sqlite::Error> {
+        self.database
+            .write(move |db| {
+                for fact in &facts {
+                    db.execute("UPDATE fact SET uploaded = 1 WHERE id = ?1", [fact.id.as_bytes()])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Alert>> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fold_into(alerts: &mut BTreeMap<Uuid, Alert>, facts: Vec<Fact>) {
+    for fact in facts {
+        alerts.entry(fact.alert).or_insert_with(|| Alert::fold(fact.alert, [])).take(fact);
+    }
+}
+
+fn bodies(db: &rusqlite::Connection, sql: &str, parameter: i64) -> Result<Vec<Fact>, sqlite::Error> {
+    let mut rows = db.prepare_cached(sql)?;
+    let texts = rows.query_map([parameter], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use medmon_core::noun::{Audience, FactKind};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn facts_and_state_survive_together_and_union_by_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let fact = |id: u128, at_us, kind| Fact {
+            id: Uuid::from_u128(id),
+            alert: Uuid::from_u128(9),
+            at_us,
+            author: "gateway".into(),
+            kind,
+        };
+        let ack = FactKind::Acknowledged { by: Uuid::nil(), name: "Paul".into(), audience: Audience::Family };
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        facts.commit(vec![fact(1, 1, FactKind::Cleared)], Some(("detect", "{}".into())), false).await.unwrap();
+        facts.commit(vec![fact(2, 2, ack), fact(1, 1, FactKind::Cleared)], None, true).await.unwrap();
+        assert_eq!(facts.waiting(10).await.unwrap().len(), 1, "the cloud's own fact does not go back");
+        facts.uploaded(facts.waiting(10).await.unwrap()).await.unwrap();
+        let before = facts.alerts();
+        drop(facts);
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        assert_eq!(facts.alerts(), before);
+        assert_eq!(facts.state("detect").await.unwrap().as_deref(), Some("{}"));
+        assert!(facts.waiting(10).await.unwrap().is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! Who this gateway is, and which start of it this is: the identity that readings and envelopes carry.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use medmon_core::noun::{MonoUs, UtcUs};
+use medmon_kit::Clock;
+
+const FILE: &str = "install.json";
+
+/// The identity on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Install {
+    /// Random, made at the first start; a restored SD card has the same one.
+    pub id: Uuid,
+    /// Counts starts.
+    pub boot: u32,
+    /// Last known UTC: no clock may start before it.
+    pub utc_floor_us: UtcUs,
+    /// The monotonic scale at that moment.
+    pub mono_us: MonoUs,
+    /// The kernel's boot id at that moment.
+    pub machine_boot: String,
+}
+
+impl Install {
+    /// Counts this start and gives the clock whose monotonic scale goes on from the last one.
+    ///
+    /// The new count is on disk before anything is read under it, so that no reading id is ever used twice.
+    pub fn begin(folder: &Path, clock: &Clock) -> std::io::Result<(Self, Clock)> {
+        let machine_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let (now_mono, now_utc) = (clock.mono_us(), clock.utc_us());
+        let fresh = || Self {
+            id: Uuid::new_v4(),
+            boot: 0,
+            utc_floor_us: now_utc,
+            mono_us: now_mono,
+            machine_boot: machine_boot.clone(),
+        };
+        let mut install = match fs::read(folder.join(FILE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::other)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => fresh(),
+            Err(error) => return Err(error),
+        };
+        // After a reboot the kernel's scale begins again: go on from the last one by what UTC says has passed.
+        let same_scale = install.machine_boot == machine_boot && install.mono_us <= now_mono;
+        let clock = if same_scale {
+            clock.clone()
+        } else {
+            clock.resumed_at(install.mono_us + (now_utc - install.utc_floor_us).max(0))
+        };
+        install.boot += 1;
+        install.machine_boot = machine_boot;
+        install.keep(folder, &clock)?;
+        Ok((install, clock))
+    }
+
+    /// Writes the present times down, as the floor of the next start.
+    pub fn keep(&mut self, folder: &Path, clock: &Clock) -> std::io::Result<()> {
+        self.utc_floor_us = self.utc_floor_us.max(clock.utc_us());
+        self.mono_us = clock.mono_us();
+        let bytes = serde_json::to_vec(self).map_err(std::io::Error::other)?;
+        write_atomically(&folder.join(FILE), &bytes)
+    }
+}
+
+/// Replaces a file so that a crash leaves the old or the new one, whole.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    // The rename itself has to be durable too.
+    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_start_is_another_boot_and_the_scale_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, clock) = Install::begin(folder.path(), &Clock::system()).unwrap();
+        let (second, again) = Install::begin(folder.path(), &Clock::system()).unwrap();
+        assert_eq!((first.id, first.boot, second.boot), (second.id, 1, 2));
+        assert!(again.mono_us() >= clock.mono_us());
+        // A clock that starts at nought, as after a reboot, an hour later by UTC.
+        let rebooted = Clock::scaled(1.0, second.utc_floor_us + 3_600_000_000);
+        let (third, resumed) = Install::begin(folder.path(), &rebooted).unwrap();
+        assert_eq!(third.boot, 3);
+        let passed = resumed.mono_us() - second.mono_us;
+        assert!((3_600_000_000..3_660_000_000).contains(&passed), "{passed}");
+    }
+}

@@ -1,0 +1,241 @@
+//! The ladder: whom to text now. A pure decision from the alert's facts, Settings and the texts so far, so that a
+//! restart decides the same; the outbox refuses a text that is there.
+
+use uuid::Uuid;
+
+use medmon_core::noun::{Alert, Audience, Class, Contact, Fact, FactKind, Priority, Settings, UtcUs};
+
+/// Why somebody is texted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Occasion {
+    /// It began, or became worse.
+    Raised,
+    /// Nobody has answered yet.
+    Again,
+    /// Somebody else takes care of it.
+    Answered,
+    /// It ended.
+    Over,
+}
+
+/// A text that ought to exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// To whom.
+    pub contact: Contact,
+    /// Why.
+    pub occasion: Occasion,
+    /// Tells repeated texts of one occasion apart.
+    pub step: u32,
+}
+
+/// A text that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// To whom.
+    pub contact: Uuid,
+    /// Why.
+    pub occasion: Occasion,
+    /// Which of them.
+    pub step: u32,
+    /// When it was handed to the modem.
+    pub submitted_us: Option<UtcUs>,
+    /// When its delivery was reported.
+    pub delivered_us: Option<UtcUs>,
+}
+
+/// Steps of one round; each worsening begins another.
+const ROUND: u32 = 1000;
+const SECOND: i64 = 1_000_000;
+
+/// The texts that are due at `now_us` and do not exist yet.
+pub fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: UtcUs) -> Vec<Text> {
+    let Some((_, raised)) = alert.raised() else { return Vec::new() };
+    if raised.class != Class::Physiological || alert.priority() != Some(Priority::High) {
+        return Vec::new();
+    }
+    let everybody = everybody(settings);
+    let mut texts = Vec::new();
+    let answered = [Audience::Family, Audience::Ward].into_iter().find_map(|audience| alert.acknowledged(audience));
+    let alarmed =
+        |contact: &&Contact| sent.iter().any(|text| text.contact == contact.id && text.occasion < Occasion::Answered);
+    if let Some((_, answered_us)) = answered {
+        let by = alert.facts().rev().find_map(|fact| match &fact.kind {
+            FactKind::Acknowledged { by, .. } if fact.at_us == answered_us => Some(*by),
+            _ => None,
+        });
+        let others = everybody.iter().filter(alarmed).filter(|contact| Some(contact.id) != by);
+        texts.extend(others.map(|contact| text(contact, Occasion::Answered, 0)));
+    }
+    if alert.cleared_us().is_some() {
+        texts.extend(everybody.iter().filter(alarmed).map(|contact| text(contact, Occasion::Over, 0)));
+    } else if answered.is_none() && alert.silenced_until_us().is_none_or(|until_us| until_us <= now_us) {
+        texts.extend(paging(alert, settings, &everybody, sent, now_us));
+    }
+    let exists = |text: &Text| {
+        sent.iter().any(|one| (one.contact, one.occasion, one.step) == (text.contact.id, text.occasion, text.step))
+    };
+    texts.retain(|text| !exists(text));
+    texts
+}
+
+/// Contacts in order, then the ward's on-call number.
+fn everybody(settings: &Settings) -> Vec<Contact> {
+    let on_call = settings.on_call_phone.clone().map(|phone| Contact {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_OID, phone.as_bytes()),
+        name: "on call".into(),
+        phone,
+        language: settings.language,
+    });
+    settings.contacts.iter().cloned().chain(on_call).collect()
+}
+
+fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sent], now_us: UtcUs) -> Vec<Text> {
+    let rounds: Vec<&Fact> = alert
+        .facts()
+        .filter(|fact| match &fact.kind {
+            FactKind::Raised(raised) => raised.priority == Priority::High,
+            FactKind::Worsened { priority, .. } => *priority == Priority::High,
+            _ => false,
+        })
+        .collect();
+    let Some(begin) = rounds.last() else { return Vec::new() };
+    let round = (rounds.len() as u32 - 1) * ROUND;
+    let ladder = &settings.ladder;
+    let mut texts = Vec::new();
+    let mut due_us = begin.at_us;
+    for contact in everybody {
+        if now_us < due_us {
+            return texts;
+        }
+        texts.push(text(contact, Occasion::Raised, round));
+        let this =
+            sent.iter().find(|one| (one.contact, one.occasion, one.step) == (contact.id, Occasion::Raised, round));
+        let unanswered = due_us + i64::from(ladder.next_after_s) * SECOND;
+        // No delivery report in time: the phone is off, the next contact does not wait for the answer.
+        due_us = match this.map(|one| (one.submitted_us, one.delivered_us)) {
+            Some((Some(submitted_us), None)) => {
+                unanswered.min(submitted_us + i64::from(ladder.undelivered_after_s) * SECOND)
+            }
+            _ => unanswered,
+        };
+    }
+    if now_us < due_us || ladder.repeat_s == 0 {
+        return texts;
+    }
+    // Only the newest repetition: a gateway that was off for hours does not send all that it missed.
+    let again = 1 + ((now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND)) as u32;
+    texts.extend(everybody.iter().map(|contact| text(contact, Occasion::Again, round + again.min(ROUND - 1))));
+    texts
+}
+
+fn text(contact: &Contact, occasion: Occasion, step: u32) -> Text {
+    Text { contact: contact.clone(), occasion, step }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice::from_ref;
+
+    use medmon_core::noun::alert::Raised;
+    use medmon_core::noun::{Condition, Direction, Ieee, Language, ReadingId, Vital};
+
+    use super::*;
+    use crate::detect::fact;
+
+    const ALERT: Uuid = Uuid::from_u128(1);
+    const PAUL: u128 = 11;
+    const ANNA: u128 = 12;
+
+    fn settings() -> Settings {
+        let contact = |id, name: &str| Contact {
+            id: Uuid::from_u128(id),
+            name: name.into(),
+            phone: format!("+336123456{id}"),
+            language: Language::En,
+        };
+        Settings { contacts: vec![contact(PAUL, "Paul"), contact(ANNA, "Anna")], ..Settings::default() }
+    }
+
+    fn raised(class: Class, priority: Priority) -> FactKind {
+        FactKind::Raised(Raised {
+            epoch: 1,
+            vital: Vital::ACCELERATION,
+            direction: Direction::Event,
+            condition: Condition::Fall,
+            class,
+            priority,
+            onset_us: 0,
+            device: Ieee(1),
+            reading: ReadingId::default(),
+            completed_us: 0,
+            settings_version: 1,
+            explanation: String::new(),
+        })
+    }
+
+    fn fall(facts: &[(i64, FactKind)]) -> Alert {
+        let first = fact(ALERT, "raised", 0, raised(Class::Physiological, Priority::High));
+        let rest = facts.iter().map(|(at_s, kind)| fact(ALERT, &format!("{at_s}"), at_s * SECOND, kind.clone()));
+        Alert::fold(ALERT, std::iter::once(first).chain(rest))
+    }
+
+    fn sent(contact: u128, occasion: Occasion, delivered: bool) -> Sent {
+        let delivered_us = delivered.then_some(3 * SECOND);
+        Sent { contact: Uuid::from_u128(contact), occasion, step: 0, submitted_us: Some(SECOND), delivered_us }
+    }
+
+    fn ack(by: u128) -> FactKind {
+        FactKind::Acknowledged { by: Uuid::from_u128(by), name: "Paul".into(), audience: Audience::Family }
+    }
+
+    /// Who is texted why at `now_s`.
+    fn texts(alert: &Alert, sent: &[Sent], now_s: i64) -> Vec<(String, Occasion)> {
+        let due = due(alert, &settings(), sent, now_s * SECOND);
+        due.into_iter().map(|text| (text.contact.name, text.occasion)).collect()
+    }
+
+    #[test]
+    fn contacts_are_reached_in_order_until_somebody_answers() {
+        use Occasion::{Again, Answered, Over, Raised};
+        let paul = sent(PAUL, Raised, true);
+        let both = [paul.clone(), sent(ANNA, Raised, true)];
+        let say = |name: &str, occasion| (name.to_owned(), occasion);
+        assert_eq!(texts(&fall(&[]), &[], 0), [say("Paul", Raised)]);
+        assert_eq!(texts(&fall(&[]), from_ref(&paul), 299), []);
+        assert_eq!(texts(&fall(&[]), from_ref(&paul), 300), [say("Anna", Raised)]);
+        assert_eq!(texts(&fall(&[]), &both, 599), []);
+        assert_eq!(texts(&fall(&[]), &both, 600), [say("Paul", Again), say("Anna", Again)]);
+        assert_eq!(texts(&fall(&[(10, ack(PAUL))]), &both, 700), [say("Anna", Answered)]);
+        let over = fall(&[(10, ack(PAUL)), (60, FactKind::Cleared)]);
+        assert_eq!(texts(&over, from_ref(&paul), 700), [say("Paul", Over)]);
+        assert_eq!(texts(&over, &[paul, sent(PAUL, Over, true)], 700), []);
+    }
+
+    #[test]
+    fn an_undelivered_text_moves_the_ladder_on_earlier() {
+        let silent = [sent(PAUL, Occasion::Raised, false)];
+        assert_eq!(texts(&fall(&[]), &silent, 180), []);
+        assert_eq!(texts(&fall(&[]), &silent, 181), [("Anna".to_owned(), Occasion::Raised)]);
+    }
+
+    #[test]
+    fn worsening_pages_again_after_an_answer() {
+        let (priority, condition) = (Priority::High, Condition::LongLie);
+        let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
+        let alert = fall(&[(10, ack(PAUL)), (600, worse)]);
+        let due = due(&alert, &settings(), &[sent(PAUL, Occasion::Raised, true)], 600 * SECOND);
+        assert_eq!(due.iter().map(|text| text.step).collect::<Vec<_>>(), [ROUND]);
+    }
+
+    #[test]
+    fn technical_medium_and_silenced_alerts_text_nobody() {
+        let technical = fact(ALERT, "raised", 0, raised(Class::Technical, Priority::High));
+        assert!(texts(&Alert::fold(ALERT, [technical]), &[], 900).is_empty());
+        let medium = fact(ALERT, "raised", 0, raised(Class::Physiological, Priority::Medium));
+        assert!(texts(&Alert::fold(ALERT, [medium]), &[], 900).is_empty());
+        let silence = FactKind::Silenced { until_us: 100 * SECOND, reason: "care".into() };
+        assert!(texts(&fall(&[(1, silence.clone())]), &[], 99).is_empty());
+        assert!(!texts(&fall(&[(1, silence)]), &[], 100).is_empty(), "it ends by itself");
+    }
+}

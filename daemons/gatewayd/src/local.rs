@@ -1,0 +1,280 @@
+//! The Unix socket of `medmon local`: one line of JSON asks, lines of JSON answer. Whoever may open it may read it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
+use medmon_kit::Clock;
+
+use crate::broker::{Broker, Delivery};
+use crate::collect::DevicesHeard;
+use crate::facts::Facts;
+use crate::install::Install;
+use crate::outbox::Outbox;
+use crate::radio::RadioState;
+use crate::radio::counters::Counters;
+
+/// A question is shorter.
+const MAX_QUESTION: u64 = 4096;
+const TAP_BATCH: u32 = 500;
+
+/// What can be asked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+enum Question {
+    Status,
+    Devices,
+    Alerts,
+    Sms,
+    Tap {
+        #[serde(default)]
+        from_start: bool,
+        #[serde(default)]
+        follow: bool,
+    },
+}
+
+/// Everything that can be shown.
+#[derive(Clone)]
+pub struct Local {
+    /// Who this is.
+    pub install: Install,
+    /// As people call it.
+    pub name: String,
+    /// Readings.
+    pub broker: Arc<dyn Broker>,
+    /// Alerts.
+    pub facts: Facts,
+    /// Envelopes.
+    pub outbox: Outbox,
+    /// Texts.
+    pub sms: Option<crate::notify::Outbox>,
+    /// Devices heard.
+    pub heard: DevicesHeard,
+    /// Counts by kind.
+    pub counters: Counters,
+    /// Settings in force.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// The dongle.
+    pub radio: watch::Receiver<RadioState>,
+    /// Whether the cloud answers.
+    pub online: watch::Receiver<bool>,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// Listens until `stop`. A stale socket of a killed run is replaced.
+pub async fn run(path: PathBuf, local: Local, stop: CancellationToken) -> std::io::Result<()> {
+    if path.exists() && UnixStream::connect(&path).await.is_err() {
+        std::fs::remove_file(&path)?;
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                let (local, stop) = (local.clone(), stop.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        answered = answer(stream, local) => {
+                            if let Err(error) = answered {
+                                tracing::debug!(%error, "a local question ended early");
+                            }
+                        }
+                        () = stop.cancelled() => {}
+                    }
+                });
+            }
+            () = stop.cancelled() => {
+                let _ = std::fs::remove_file(&path);
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
+    let mut line = String::new();
+    let (read, mut write) = stream.split();
+    BufReader::new(read.take(MAX_QUESTION)).read_line(&mut line).await?;
+    let rows = match serde_json::from_str(&line) {
+        Ok(Question::Status) => local.status().await.map(|status| vec![status]),
+        Ok(Question::Devices) => Ok(local.devices()),
+        Ok(Question::Alerts) => Ok(local.facts.alerts().iter().filter_map(alert_row).collect()),
+        Ok(Question::Sms) => local.sms().await,
+        Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
+        Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
+    };
+    let rows = rows.unwrap_or_else(|error| vec![json!({ "error": error.to_string() })]);
+    say(&mut write, &rows).await
+}
+
+async fn say(write: &mut (impl tokio::io::AsyncWrite + Unpin), rows: &[Json]) -> std::io::Result<()> {
+    let mut lines = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut lines, row)?;
+        lines.push(b'\n');
+    }
+    write.write_all(&lines).await
+}
+
+impl Local {
+    pub(crate) async fn status(&self) -> Result<Json, medmon_kit::sqlite::Error> {
+        let settings = Arc::clone(&self.settings.borrow());
+        let alerts = self.facts.alerts();
+        Ok(json!({
+            "name": self.name,
+            "install": self.install.id,
+            "boot": self.install.boot,
+            "release": env!("CARGO_PKG_VERSION"),
+            "time": time(self.clock.utc_us()),
+            "radio": *self.radio.borrow(),
+            "cloud": if *self.online.borrow() { "reached" } else { "not_reached" },
+            "settings": { "version": settings.version, "epoch": settings.epoch, "devices": settings.devices.len() },
+            "broker": self.broker.depth().await?,
+            "outbox": self.outbox.depth().await?,
+            "alerts_open": alerts.iter().filter(|alert| alert.open()).count(),
+            "counters": self.counters.snapshot(),
+        }))
+    }
+
+    fn devices(&self) -> Vec<Json> {
+        let settings = Arc::clone(&self.settings.borrow());
+        let heard = self.heard.snapshot();
+        let unheard = settings.devices.iter().filter(|device| !heard.contains_key(&device.ieee));
+        let unheard = unheard.map(|device| {
+            json!({ "device": device.ieee, "label": device.label, "listed": true, "last": null, "reports": {} })
+        });
+        let heard = heard.iter().map(|(ieee, heard)| {
+            let label = settings.devices.iter().find(|device| device.ieee == *ieee).map(|device| &device.label);
+            json!({
+                "device": ieee, "label": label, "listed": heard.listed, "last": time(heard.last_us),
+                "reports": heard.reports, "link_quality": heard.link_quality,
+            })
+        });
+        heard.chain(unheard).collect()
+    }
+
+    async fn sms(&self) -> Result<Vec<Json>, medmon_kit::sqlite::Error> {
+        let Some(outbox) = &self.sms else { return Ok(Vec::new()) };
+        let rows = outbox.rows().await?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "id": row.id, "alert": row.alert, "to": row.to, "text": row.text, "code": row.code,
+                    "state": row.state, "attempts": row.attempts,
+                    "submitted_at": row.submitted_us.map(time), "delivered_at": row.delivered_us.map(time),
+                })
+            })
+            .collect())
+    }
+
+    /// Durable readings, oldest first: what is shown here is never lost.
+    async fn tap(
+        &self,
+        write: &mut (impl tokio::io::AsyncWrite + Unpin),
+        from_start: bool,
+        follow: bool,
+    ) -> std::io::Result<()> {
+        let mut durable = self.broker.durable();
+        let mut cursor = if from_start { 0 } else { *durable.borrow_and_update() };
+        loop {
+            let newest = *durable.borrow_and_update();
+            while cursor < newest {
+                let batch = self.broker.read(cursor, TAP_BATCH).await.map_err(std::io::Error::other)?;
+                // Offsets of publishes that failed are holes.
+                cursor = batch.last().map_or(newest, |delivery| delivery.offset);
+                let rows: Vec<_> = batch.iter().flat_map(tap_rows).collect();
+                say(write, &rows).await?;
+            }
+            if !follow || durable.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A reading as `tap` shows it: one line, or one a sample for acceleration.
+fn tap_rows(delivery: &Delivery) -> Vec<Json> {
+    let reading = &delivery.reading;
+    let clock = match reading.clock {
+        ClockQuality::Synced => "synced",
+        ClockQuality::Holdover => "holdover",
+        ClockQuality::Unset => "unset",
+    };
+    let row = |id: String, utc_us: UtcUs, value: Json| {
+        json!({
+            "id": id, "time": time(utc_us), "received": time(reading.utc_us), "clock": clock,
+            "device": reading.device, "endpoint": reading.endpoint, "vital": reading.vital, "value": value,
+            "unit": reading.vital.unit(), "quality": reading.quality.grade(),
+        })
+    };
+    match reading.value {
+        Value::Scalar(stored) => {
+            vec![row(reading.id.to_string(), reading.utc_us, json!(reading.vital.to_value(stored)))]
+        }
+        Value::Samples { .. } => reading
+            .samples()
+            .enumerate()
+            .map(|(index, (offset_us, axes))| {
+                row(format!("{}.{index}", reading.id), reading.utc_us + offset_us, json!(axes))
+            })
+            .collect(),
+    }
+}
+
+/// An alert as `medmon local alerts` shows it.
+fn alert_row(alert: &Alert) -> Option<Json> {
+    let (fact, raised) = alert.raised()?;
+    let acknowledged: Vec<_> = [medmon_core::noun::Audience::Family, medmon_core::noun::Audience::Ward]
+        .into_iter()
+        .filter_map(|audience| {
+            let (by, at_us) = alert.acknowledged(audience)?;
+            Some(json!({ "by": by, "audience": audience, "at": time(at_us) }))
+        })
+        .collect();
+    Some(json!({
+        "id": alert.id,
+        "vital": raised.vital,
+        "direction": raised.direction,
+        "condition": alert.condition(),
+        "kind": raised.class,
+        "priority": alert.priority(),
+        "onset": time(raised.onset_us),
+        "completed": time(raised.completed_us),
+        "raised": time(fact.at_us),
+        "notified": alert.notified_us().map(time),
+        "cleared": alert.cleared_us().map(time),
+        "acknowledged": acknowledged,
+        "explanation": alert.explanation(),
+        "facts": alert.facts().collect::<Vec<_>>(),
+    }))
+}
+
+fn time(utc_us: UtcUs) -> String {
+    medmon_api::time(utc_us).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{burst, reading};
+
+    #[test]
+    fn a_tap_line_is_the_contract_and_a_burst_is_a_line_a_sample() {
+        let rows = tap_rows(&Delivery { offset: 1, reading: reading(5) });
+        insta::assert_json_snapshot!(rows);
+        let rows = tap_rows(&Delivery { offset: 2, reading: burst(6, vec![[0, 0, 1000], [10, 0, 990]]) });
+        insta::assert_json_snapshot!(rows);
+    }
+}

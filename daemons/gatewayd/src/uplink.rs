@@ -1,0 +1,258 @@
+//! UPLINK: facts first, then envelopes, newest first, until the cloud has given its verdict on each.
+//!
+//! Everything waits on disk; a cloud that is away costs nothing but time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use medmon_api::Client;
+use medmon_api::gateway::{DeviceHeard, Heartbeat};
+use medmon_core::noun::{ClockQuality, Settings, Verdict};
+use medmon_kit::{Clock, sqlite};
+
+use crate::broker::Broker;
+use crate::collect::DevicesHeard;
+use crate::facts::Facts;
+use crate::outbox::Outbox;
+use crate::settings::PAUSE;
+
+/// A heartbeat is the lease of the pager: three minutes of silence and the cloud takes over.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How often the outbox is looked at while nothing else happens.
+const LOOK: Duration = Duration::from_millis(500);
+const FACTS_MAX: u32 = 100;
+const ENVELOPES_MAX: u32 = 32;
+/// A stop waits so long for the last envelopes.
+const LAST_WORDS: Duration = Duration::from_secs(6);
+/// The cloud holds a request for facts so long.
+const FACTS_WAIT_S: u32 = 25;
+
+/// Waits that double, with jitter: ten thousand gateways must not come back in the same second.
+#[derive(Debug)]
+pub struct Backoff {
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: Self::FIRST }
+    }
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    /// The wait after a failure.
+    pub fn wait(&mut self) -> Duration {
+        let jitter = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 255.0;
+        let wait = self.next.mul_f64(0.5 + jitter / 2.0);
+        self.next = (self.next * 2).min(Self::LONGEST);
+        wait
+    }
+
+    /// After a success.
+    pub fn reset(&mut self) -> Duration {
+        self.next = Self::FIRST;
+        PAUSE
+    }
+}
+
+/// What UPLINK carries and what it says of itself.
+pub struct Uplink {
+    /// The cloud.
+    pub client: Client,
+    /// Alert facts.
+    pub facts: Facts,
+    /// Envelopes.
+    pub outbox: Outbox,
+    /// For the heartbeat.
+    pub broker: Arc<dyn Broker>,
+    /// For the heartbeat.
+    pub heard: DevicesHeard,
+    /// For the heartbeat.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// Time.
+    pub clock: Clock,
+    /// Whether the cloud answered last time.
+    pub online: watch::Sender<bool>,
+}
+
+impl Uplink {
+    /// Runs until `stop`. `drained` says that everything has been sealed: then one last attempt is made.
+    pub async fn run(self, stop: CancellationToken, drained: CancellationToken) {
+        let started = self.clock.mono_us();
+        let mut changed = self.facts.changed();
+        let mut settings = self.settings.clone();
+        let (mut backoff, mut beat_us) = (Backoff::default(), None::<i64>);
+        loop {
+            let now = self.clock.mono_us();
+            let due = beat_us.is_none_or(|at| now - at >= HEARTBEAT.as_micros() as i64);
+            let result = tokio::select! {
+                result = self.exchange(due, (now - started) / 1_000_000) => result,
+                () = stop.cancelled() => break,
+            };
+            self.online.send_replace(result.is_ok());
+            let pause = match result {
+                Ok(more) => {
+                    if due {
+                        beat_us = Some(now);
+                    }
+                    backoff.reset();
+                    if more { PAUSE } else { LOOK }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the cloud is not reached; everything is kept");
+                    backoff.wait()
+                }
+            };
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                // An alert does not wait for the back-off of a backlog.
+                Ok(()) = changed.changed() => {}
+                // A new assignment is confirmed by the next heartbeat.
+                Ok(()) = settings.changed() => beat_us = None,
+                () = stop.cancelled() => break,
+            }
+        }
+        drained.cancelled().await;
+        let last = async {
+            while self.exchange(true, (self.clock.mono_us() - started) / 1_000_000).await? {}
+            Ok::<_, Error>(())
+        };
+        match self.clock.timeout(LAST_WORDS, last).await {
+            Some(Ok(())) => tracing::info!("everything sealed is in the cloud"),
+            Some(Err(error)) => tracing::warn!(%error, "what is sealed waits on disk for the next start"),
+            None => tracing::warn!("what is sealed waits on disk for the next start"),
+        }
+    }
+
+    /// Heartbeat if due, facts, envelopes. `true`: there is more.
+    async fn exchange(&self, heartbeat: bool, uptime_s: i64) -> Result<bool, Error> {
+        let facts = self.facts.waiting(FACTS_MAX).await?;
+        if !facts.is_empty() {
+            let answer = self.client.push_facts(&facts).await?;
+            self.facts.commit(answer.facts, None, true).await?;
+            self.facts.uploaded(facts).await?;
+        }
+        if heartbeat {
+            self.client.heartbeat(&self.heartbeat(uptime_s).await?).await?;
+        }
+        let sealed = self.outbox.waiting(ENVELOPES_MAX).await?;
+        if sealed.is_empty() {
+            return Ok(false);
+        }
+        let verdicts = self.client.ingest(sealed.iter().map(|one| one.body.as_slice())).await?;
+        if verdicts.len() != sealed.len() {
+            return Err(Error::Verdicts { sent: sealed.len(), given: verdicts.len() });
+        }
+        let later = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Later { .. }));
+        for (one, verdict) in sealed.iter().zip(&verdicts) {
+            if let Verdict::Quarantined { reason } = verdict {
+                tracing::warn!(sequence = one.sequence, reason, "the cloud set an envelope aside");
+            }
+        }
+        let full = sealed.len() == ENVELOPES_MAX as usize;
+        let verdicts = sealed.into_iter().map(|one| one.sequence).zip(verdicts).collect();
+        self.outbox.settle(verdicts, self.clock.utc_us()).await?;
+        if later { Err(Error::Later) } else { Ok(full) }
+    }
+
+    async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
+        let settings = Arc::clone(&self.settings.borrow());
+        let (depth, outbox, now) = (self.broker.depth().await?, self.outbox.depth().await?, self.clock.utc_us());
+        let devices = self.heard.snapshot().into_iter().filter(|(_, heard)| heard.listed);
+        Ok(Heartbeat {
+            settings_version: settings.version,
+            epoch: settings.epoch,
+            clock: ClockQuality::Synced,
+            utc_us: now,
+            uptime_s: uptime_s.max(0) as u64,
+            release: env!("CARGO_PKG_VERSION").into(),
+            readings_waiting: depth.detect_behind.max(depth.downsample_behind).max(0) as u64,
+            outbox_waiting: outbox.waiting.max(0) as u64,
+            devices: devices
+                .map(|(ieee, heard)| DeviceHeard {
+                    ieee,
+                    heard_s_ago: Some(((now - heard.last_us) / 1_000_000).max(0) as u64),
+                    link_quality: Some(heard.link_quality),
+                    battery_percent: None,
+                })
+                .collect(),
+            ..Heartbeat::default()
+        })
+    }
+}
+
+/// Follows what the ward says of this gateway's alerts, until `stop`.
+pub async fn follow_facts(client: Client, facts: Facts, clock: Clock, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    let mut after = match facts.state("facts_cursor").await {
+        Ok(cursor) => cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0),
+        Err(_) => 0,
+    };
+    loop {
+        let answer = tokio::select! {
+            answer = client.pull_facts(after, FACTS_WAIT_S) => answer,
+            () = stop.cancelled() => return,
+        };
+        let pause = match answer {
+            Ok(down) => {
+                let moved = (down.cursor != after).then(|| ("facts_cursor", down.cursor.to_string()));
+                let kept = match (moved.is_some(), down.facts.is_empty()) {
+                    (false, true) => Ok(()),
+                    _ => facts.commit(down.facts, moved, true).await,
+                };
+                match kept {
+                    Ok(()) => {
+                        after = down.cursor;
+                        backoff.reset()
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the ward's facts cannot be kept; asked for again");
+                        backoff.wait()
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no facts from the cloud");
+                backoff.wait()
+            }
+        };
+        tokio::select! {
+            () = clock.sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Why an exchange with the cloud ended early.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Api(#[from] medmon_api::Error),
+    #[error(transparent)]
+    Disk(#[from] sqlite::Error),
+    #[error("the cloud gave {given} verdicts on {sent} envelopes")]
+    Verdicts { sent: usize, given: usize },
+    #[error("the cloud asked to come back later")]
+    Later,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_half_a_minute_and_never_agree() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<_> = (0..20).map(|_| backoff.wait()).collect();
+        assert!(waits[0] <= Duration::from_millis(500) && waits[19] >= Duration::from_secs(15));
+        assert!(waits.iter().all(|wait| *wait <= Backoff::LONGEST));
+        backoff.reset();
+        assert!(backoff.wait() <= Duration::from_millis(500));
+    }
+}

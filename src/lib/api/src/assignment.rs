@@ -1,0 +1,52 @@
+//! Assignments: which gateway speaks for which patient, from when to when; and the sensors on its allow-list.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use medmon_core::noun::{Binding, Device, Vital};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An assignment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Assignment {
+    /// Its number, growing; travels in envelopes and facts.
+    pub epoch: u64,
+    /// The gateway.
+    pub gateway: Uuid,
+    /// The patient.
+    pub patient: Uuid,
+    /// pending, confirmed, ended.
+    #[schema(value_type = String, example = "confirmed")]
+    pub binding: Binding,
+    /// From.
+    #[serde(rename = "from_at")]
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// To; absent = open.
+    #[serde(rename = "to_at", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+}
+
+/// Binds a gateway to the patient of the path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Bind {
+    /// The gateway.
+    pub gateway: Uuid,
+}
+
+/// The sensors of a patient and how often they speak. Replaces what was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Devices {
+    /// The allow-list.
+    #[schema(value_type = Vec<Object>, example = json!([
+        {"ieee": "00124b002a5c0d01", "label": "wrist band", "vitals": ["heart_rate"], "place": "wrist"}
+    ]))]
+    pub devices: Vec<Device>,
+    /// Expected seconds between readings by vital, where it differs from the vital table.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub cadences: BTreeMap<Vital, u32>,
+}

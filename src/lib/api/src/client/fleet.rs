@@ -1,0 +1,99 @@
+//! Calls about gateways, and those of a gateway itself.
+
+use std::time::Duration;
+
+use medmon_core::noun::{Fact, Settings, Verdict};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use reqwest::{Method, StatusCode};
+use uuid::Uuid;
+
+use super::people::{one, unchanged};
+use super::{Client, Error, TIMEOUT, answer, header};
+use crate::gateway::{
+    Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer, NewGateway, WaitQuery,
+};
+use crate::{frames, paths};
+
+/// A long poll may take its wait and this.
+const GRACE: Duration = Duration::from_secs(15);
+
+impl Client {
+    /// Gateways of the caller's site, by name.
+    pub async fn gateways(&self) -> Result<Vec<Gateway>, Error> {
+        self.get(paths::GATEWAYS, &[]).await
+    }
+
+    /// One gateway.
+    pub async fn gateway(&self, id: Uuid) -> Result<Gateway, Error> {
+        self.get(&one(paths::GATEWAY, id), &[]).await
+    }
+
+    /// Adds a gateway; its one-time code is in this answer and nowhere else.
+    pub async fn add_gateway(&self, new: &NewGateway) -> Result<GatewayCode, Error> {
+        self.write(Method::POST, paths::GATEWAYS, new).await
+    }
+
+    /// A new one-time code, for a box that is replaced; the old install's token ends when it is used.
+    pub async fn gateway_code(&self, id: Uuid) -> Result<GatewayCode, Error> {
+        self.write(Method::POST, &one(paths::GATEWAY_CODE, id), &()).await
+    }
+
+    /// Revokes a gateway: its token ends. One that is bound has to be unbound first.
+    pub async fn revoke_gateway(&self, id: Uuid) -> Result<(), Error> {
+        self.delete(&one(paths::GATEWAY, id)).await
+    }
+
+    /// A one-time code against a token. Needs none.
+    pub async fn enrol(&self, enrol: &Enrol) -> Result<Enrolled, Error> {
+        self.write(Method::POST, paths::ENROL, enrol).await
+    }
+
+    /// Sealed envelopes in, a verdict each out, in order. 256 envelopes and 8 MiB at most.
+    pub async fn ingest<'a>(&self, envelopes: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Verdict>, Error> {
+        let body = frames::encode(envelopes);
+        let request = self.request(Method::POST, paths::INGEST).header(CONTENT_TYPE, "application/octet-stream");
+        answer(paths::INGEST, self.send(request.body(body).timeout(TIMEOUT)).await?).await
+    }
+
+    /// The calling gateway's Settings; `None` = still `have`. Waits up to `wait_s` (60 at most) for newer ones.
+    pub async fn settings(&self, have: Option<u64>, wait_s: u32) -> Result<Option<Settings>, Error> {
+        let mut request = self.request(Method::GET, paths::SETTINGS).timeout(TIMEOUT.max(wait(wait_s)));
+        request = request.query(&WaitQuery { wait_s: Some(wait_s) });
+        if let Some(version) = have {
+            request = request.header(IF_NONE_MATCH, format!("\"{version}\""));
+        }
+        let response = self.send_any(request).await?;
+        if unchanged(response.status()) {
+            return Ok(None);
+        }
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(response).await);
+        }
+        if header(&response, &ETAG).is_none() {
+            let message = "no ETag".to_owned();
+            return Err(Error::Answer { path: paths::SETTINGS.to_owned(), message });
+        }
+        answer(paths::SETTINGS, response).await.map(Some)
+    }
+
+    /// Facts up. The answer brings what others said about this gateway's open alerts.
+    pub async fn push_facts(&self, facts: &[Fact]) -> Result<FactsDown, Error> {
+        self.write(Method::POST, paths::FACTS, facts).await
+    }
+
+    /// Facts down: what others said after `after`. Waits up to `wait_s` (30 at most) while there is nothing.
+    pub async fn pull_facts(&self, after: u64, wait_s: u32) -> Result<FactsDown, Error> {
+        let query = FactsQuery { after, wait_s: Some(wait_s) };
+        let request = self.request(Method::GET, paths::FACTS).query(&query).timeout(TIMEOUT.max(wait(wait_s)));
+        answer(paths::FACTS, self.send(request).await?).await
+    }
+
+    /// A sign of life.
+    pub async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<HeartbeatAnswer, Error> {
+        self.write(Method::POST, paths::HEARTBEAT, heartbeat).await
+    }
+}
+
+fn wait(wait_s: u32) -> Duration {
+    Duration::from_secs(wait_s.min(60).into()) + GRACE
+}

@@ -1,0 +1,187 @@
+//! Gateways: the fleet as people see it, and what a gateway itself says and is told.
+
+use jiff::Timestamp;
+use medmon_core::noun::{ClockQuality, Fact, Ieee};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::limits::InForce;
+
+/// A sensor as the gateway hears it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceHeard {
+    /// Its address.
+    #[schema(value_type = String, example = "00124b002a5c0d01")]
+    pub ieee: Ieee,
+    /// Seconds since its last reading; absent = not yet.
+    #[serde(default)]
+    pub heard_s_ago: Option<u64>,
+    /// Link quality of the last hop, 0-255.
+    #[serde(default)]
+    pub link_quality: Option<u8>,
+    /// Battery charge, %.
+    #[serde(default)]
+    pub battery_percent: Option<f64>,
+}
+
+/// A gateway's sign of life. Sent every 30 s or so; also confirms a binding and the Settings in force.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Heartbeat {
+    /// The Settings it works by; 0 = none.
+    pub settings_version: u64,
+    /// The assignment it works under; 0 = none.
+    pub epoch: u64,
+    /// Why it refuses newer Settings, if it does.
+    pub settings_rejected: Option<String>,
+    /// How far its clock can be trusted.
+    #[schema(value_type = String, example = "synced")]
+    pub clock: ClockQuality,
+    /// Its UTC in µs, to see its clock by.
+    pub utc_us: i64,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Its release.
+    pub release: String,
+    /// Readings that wait for DETECT or DOWNSAMPLE.
+    pub readings_waiting: u64,
+    /// Envelopes that wait for the cloud.
+    pub outbox_waiting: u64,
+    /// Texts that wait for the modem.
+    pub sms_waiting: u64,
+    /// Whether the modem answers; absent = none is fitted.
+    pub modem_ok: Option<bool>,
+    /// Sensors.
+    pub devices: Vec<DeviceHeard>,
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeartbeatAnswer {
+    /// The newest Settings; fetch them if they are not in force.
+    pub settings_version: u64,
+    /// The cloud's UTC in µs.
+    pub utc_us: i64,
+    /// Higher than the last seen: ask for facts.
+    pub facts_cursor: u64,
+}
+
+/// A gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Gateway {
+    /// Identity.
+    pub id: Uuid,
+    /// Site.
+    pub site: Uuid,
+    /// As shown: "gw-0007".
+    pub name: String,
+    /// The install that enrolled; absent = none yet.
+    #[serde(default)]
+    pub install: Option<Uuid>,
+    /// When it was added.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+    /// When anything of it last arrived.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_heard_at: Option<Timestamp>,
+    /// Assigned to this patient.
+    #[serde(default)]
+    pub patient: Option<Uuid>,
+    /// The assignment; 0 = none.
+    pub epoch: u64,
+    /// Whether the newest Settings are in force.
+    pub settings: InForce,
+    /// Its last heartbeat.
+    #[serde(default)]
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// A gateway to add.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewGateway {
+    /// As shown, unique in its site: "gw-0007".
+    pub name: String,
+}
+
+/// A gateway and the code it enrols with, shown once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayCode {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// For `medmon-gatewayd enrol CODE`.
+    pub code: String,
+    /// Good until then.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// What a gateway sends with its one-time code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Enrol {
+    /// The code.
+    pub code: String,
+    /// The install id that it made for itself and seals its envelopes with.
+    pub install: Uuid,
+}
+
+/// What a gateway gets for its code. Repeated with the same install it gives a fresh token and ends the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Enrolled {
+    /// Which gateway it is.
+    pub gateway: Uuid,
+    /// Its token, shown once.
+    pub token: String,
+}
+
+/// How long to wait for a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct WaitQuery {
+    /// Seconds, up to 60; 0 = answer at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<u32>,
+}
+
+/// Facts from the ward for this gateway, newer than a cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct FactsQuery {
+    /// `cursor` of the answer before; 0 = from the start.
+    pub after: u64,
+    /// Seconds to wait while there is none, up to 30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<u32>,
+}
+
+/// Facts that came from elsewhere than the asking gateway, such as a nurse's acknowledgement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FactsDown {
+    /// Facts, in the order they arrived; a union by id brings them in.
+    #[schema(value_type = Vec<Object>)]
+    pub facts: Vec<Fact>,
+    /// Ask with this next time.
+    pub cursor: u64,
+    /// Pushed facts that were not taken. They will not be taken later either; all others were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedFact>,
+}
+
+/// A fact that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedFact {
+    /// Its place in the request, from 0.
+    pub index: u32,
+    /// Its id, if it had one.
+    #[serde(default)]
+    pub id: Option<Uuid>,
+    /// Why.
+    pub reason: String,
+}
