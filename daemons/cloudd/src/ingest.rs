@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use medmon_api::event::EventKind;
-use medmon_core::noun::{Envelope, UtcUs, Verdict};
+use medmon_core::noun::{Assignment, Envelope, UtcUs, Verdict};
 use medmon_core::wire::envelope as wire;
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -19,6 +19,9 @@ use crate::vitals::{Batch, Source, VitalsError};
 
 /// A window that starts later than this from now is not of this time (DESIGN.md, invariant 8).
 const AHEAD_US: UtcUs = 120_000_000;
+/// How far a home's clock may differ where an assignment begins and ends. The epoch already says whose a reading is;
+/// this only keeps the first reading after a binding from being dated before it.
+const SKEW_US: UtcUs = 10_000_000;
 /// No window is longer.
 const MAX_SPAN_S: u32 = 86_400;
 /// Windows that are opened at once: packed envelopes can grow a hundredfold.
@@ -206,6 +209,7 @@ fn judge(
     let Some(assignment) = assignment::of_epoch(db, gateway, sealed.epoch)? else {
         return aside(format!("unattributed: epoch {} is no assignment of this gateway", sealed.epoch));
     };
+    let reach = Assignment { to_us: assignment.to_us.map(|end| end.saturating_add(SKEW_US)), ..assignment };
     for window in &sealed.windows {
         let (vital, start) = (window.vital, medmon_api::time(window.start_us));
         if window.span_s > MAX_SPAN_S || u64::from(window.last_ms) > u64::from(window.span_s) * 1000 {
@@ -215,14 +219,18 @@ fn judge(
             return aside(format!("{vital} window at {start}: more than 2 min in the future"));
         }
         let end_us = window.start_us.saturating_add(i64::from(window.span_s) * 1_000_000);
-        if !assignment.overlaps(window.start_us, end_us) {
+        if !reach.overlaps(window.start_us, end_us.saturating_add(SKEW_US)) {
             return aside(format!("unattributed: {vital} window at {start} is outside assignment {}", sealed.epoch));
         }
     }
     for gap in &sealed.gaps {
-        if gap.from_us > now_us.saturating_add(AHEAD_US) || gap.to_us < gap.from_us {
-            return aside(format!("{} gap at {}: not a span of the past", gap.vital, medmon_api::time(gap.from_us)));
+        if gap.from_us > now_us.saturating_add(AHEAD_US) {
+            return aside(format!(
+                "{} gap at {}: more than 2 min in the future",
+                gap.vital,
+                medmon_api::time(gap.from_us)
+            ));
         }
     }
-    Ok(Judgement::Store { subject: assignment.subject, patient: assignment.patient })
+    Ok(Judgement::Store { subject: reach.subject, patient: reach.patient })
 }

@@ -17,11 +17,13 @@ pub mod refusal;
 pub mod settings;
 pub mod vitals;
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use medmon_api::token::CreatedToken;
 use medmon_core::noun::{Principal, Role};
 use medmon_kit::Clock;
@@ -59,6 +61,12 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// Another cloud works on the same files.
+    #[error("cloud.data_dir: {path} is in use by another medmon-cloudd; stop that one or give another folder")]
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
     /// A store does not open.
     #[error("a store under cloud.data_dir does not open")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -89,6 +97,8 @@ pub struct Cloud {
     turns: Turns,
     ingests: Semaphore,
     shutdown: CancellationToken,
+    /// Held while this cloud works on its files: what it keeps in memory allows no second one.
+    lock: Mutex<Option<File>>,
 }
 
 impl Cloud {
@@ -97,6 +107,7 @@ impl Cloud {
         let vitals_dir = data_dir.join("vitals");
         std::fs::create_dir_all(&vitals_dir)
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
+        let lock = lock(data_dir)?;
         let records = open_records(data_dir, &clock).await?;
         let vitals = Embedded::open(&vitals_dir.join("vitals.sqlite")).await;
         let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
@@ -110,6 +121,7 @@ impl Cloud {
             turns: Turns::default(),
             ingests: Semaphore::new(INGESTS),
             shutdown,
+            lock: Mutex::new(Some(lock)),
         })
     }
 
@@ -139,6 +151,16 @@ impl Cloud {
         patient: Option<Uuid>,
     ) -> Result<CreatedToken, Refusal> {
         create_token(&self.records, self.clock.utc_us(), role, name, site, ward, patient).await
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let path = data_dir.join("cloud.lock");
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|source| StartError::DataDir { path: data_dir.to_owned(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(StartError::InUse { path: data_dir.to_owned() }),
     }
 }
 
@@ -215,6 +237,8 @@ impl Running {
             ended = &mut self.server => Some(ended),
             () = self.shutdown.cancelled() => tokio::time::timeout(GRACE, &mut self.server).await.ok(),
         };
+        // A connection that was cut may live a little longer; the files are free from here on.
+        drop(self.cloud.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         match ended {
             Some(Ok(result)) => result,
             Some(Err(panicked)) => Err(std::io::Error::other(panicked)),
@@ -233,6 +257,8 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
+    // Hints are small and have to be there at once.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = http::router(Arc::clone(&cloud));
     let ended = shutdown.clone().cancelled_owned();
     let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(ended).await });

@@ -70,8 +70,9 @@ impl Refusal {
     pub fn class(&self) -> (&'static str, &'static str, u16) {
         match self {
             Self::Invalid(_) => (slug::INVALID, "A value cannot be used", 400),
-            Self::Unauthenticated(_) => (slug::UNAUTHENTICATED, "Not logged in", 401),
-            Self::Forbidden(Denied::Expired) => (slug::UNAUTHENTICATED, "Not logged in", 401),
+            Self::Unauthenticated(_) | Self::Forbidden(Denied::Expired) => {
+                (slug::UNAUTHENTICATED, "Not logged in", 401)
+            }
             Self::Forbidden(_) => (slug::FORBIDDEN, "Not allowed", 403),
             Self::NotFound { .. } | Self::NoPath => (slug::NOT_FOUND, "Not found", 404),
             Self::Method => (slug::METHOD, "Method not allowed", 405),

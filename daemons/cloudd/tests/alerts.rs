@@ -1,5 +1,7 @@
 //! Facts up and down, what the ward is shown, hints; and that all of it survives an end in the middle.
 
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
 mod common;
 
 use common::{MINUTE, SECOND, T0, World, fact};
@@ -37,7 +39,10 @@ async fn an_alert_goes_up_to_the_board_and_the_wards_answer_comes_down() {
 
     let board = world.nurse.board(None).await.unwrap();
     let row = &board.rows[0];
-    assert_eq!((row.section, board.counts.high, board.ward.as_deref()), (Section::NeedsAnswer, 1, Some("Les Tilleuls")));
+    assert_eq!(
+        (row.section, board.counts.high, board.ward.as_deref()),
+        (Section::NeedsAnswer, 1, Some("Les Tilleuls"))
+    );
     let shown = &row.alerts[0];
     assert_eq!(shown.explanation.as_deref(), Some("142 bpm for 60 s at rest"));
     let notice = &shown.notices[0];

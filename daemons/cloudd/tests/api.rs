@@ -1,5 +1,7 @@
 //! The API over a real port with the typed client: every resource, and who may not.
 
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
 mod common;
 
 use common::{MINUTE, T0, World, new_patient};
@@ -22,14 +24,23 @@ fn kind<T: std::fmt::Debug>(result: Result<T, medmon_api::Error>) -> ErrorKind {
 }
 
 fn contact(name: &str, phone: &str) -> NewContact {
-    NewContact { name: name.into(), phone: phone.into(), relation: "son".into(), language: Language::Fr, position: None }
+    NewContact {
+        name: name.into(),
+        phone: phone.into(),
+        relation: "son".into(),
+        language: Language::Fr,
+        position: None,
+    }
 }
 
 #[tokio::test]
 async fn a_fresh_cloud_has_a_site_and_a_ward_and_says_who_asks() {
     let world = World::new().await;
     let me = world.nurse.whoami().await.unwrap();
-    assert_eq!((me.role, me.site_name.as_str(), me.ward_name.as_deref()), (Role::Nurse, "default", Some("Les Tilleuls")));
+    assert_eq!(
+        (me.role, me.site_name.as_str(), me.ward_name.as_deref()),
+        (Role::Nurse, "default", Some("Les Tilleuls"))
+    );
     let names: Vec<_> = world.doctor.wards().await.unwrap().into_iter().map(|ward| ward.name).collect();
     assert_eq!(names, ["Les Tilleuls", "default"]);
     assert_eq!(world.nurse.wards().await.unwrap().len(), 1, "a nurse of a ward sees that one");
@@ -288,7 +299,8 @@ async fn a_gateway_enrols_with_a_code_once_and_is_revoked() {
     assert_eq!(kind(nobody.enrol(&other).await), ErrorKind::NotLoggedIn, "the code is used");
     let second = nobody.enrol(&enrol).await.unwrap();
     assert_eq!(first.gateway, second.gateway);
-    let (lost, kept) = (nobody.with_token(Some(&first.token)).unwrap(), nobody.with_token(Some(&second.token)).unwrap());
+    let (lost, kept) =
+        (nobody.with_token(Some(&first.token)).unwrap(), nobody.with_token(Some(&second.token)).unwrap());
     assert_eq!(kind(lost.settings(None, 0).await), ErrorKind::NotLoggedIn);
     assert!(kept.settings(None, 0).await.is_ok());
     assert_eq!(kind(kept.patients(&PatientQuery::default(), &PageQuery::default()).await), ErrorKind::Forbidden);

@@ -1,5 +1,7 @@
 //! The OpenAPI document is a snapshot, so that a change of the API is seen in review; and how errors look.
 
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
 mod common;
 
 use common::World;

@@ -1,11 +1,16 @@
 //! Ingest: nothing lost, nothing doubled, nothing guessed, in any order and across crashes.
 
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
 mod common;
 
 use common::{MINUTE, T0, World, gap};
 use medmon_api::vitals::SeriesQuery;
-use medmon_cloudd::vitals::{Batch, Count, Source};
-use medmon_core::noun::{Envelope, Verdict, Vital, Window};
+use medmon_cloudd::Cloud;
+use medmon_cloudd::ingest::take;
+use medmon_cloudd::records::{Caller, gateway};
+use medmon_cloudd::vitals::{Batch, Count, Source, VitalsError, VitalsStore};
+use medmon_core::noun::{Envelope, Gap, Principal, Role, Verdict, Vital, Window};
 use medmon_core::wire::envelope;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -61,6 +66,10 @@ async fn what_is_not_this_homes_or_not_of_this_time_is_set_aside_whole() {
     let garbage = home.client.ingest([&b"MEDM is not enough"[..], b""]).await.unwrap();
     assert!(garbage.iter().all(|answer| reason(answer).contains("envelope")), "{garbage:?}");
     assert_eq!(count(&world, patient.id).await, Count::default());
+    // A home's clock a little behind ours does not make the first reading after the binding nobody's.
+    let mut behind = home.envelope(6, 0, &[]);
+    behind.windows.push(Window::of(Vital::GLUCOSE, T0 - 3_000_000, 1120, 1000, true));
+    assert_eq!(home.send(&[behind]).await, [Verdict::Stored]);
     // None of them stands in the way of what is right.
     assert_eq!(home.send(&[home.envelope(5, 0, &[70])]).await, [Verdict::Stored]);
 }
@@ -84,6 +93,8 @@ async fn a_crash_between_the_two_stores_neither_loses_nor_doubles() {
     assert_eq!(home.send(&[sealed]).await, [Verdict::AlreadyHeld]);
     assert_eq!(count(&world, patient.id).await, Count { windows: 2, parts: 2, readings: 2 });
     assert_eq!(world.doctor.latest(patient.id).await.unwrap()[0].value, 71.0);
+    let recent = world.running.cloud.vitals.recent(subject(&world, patient.id).await);
+    assert!(recent[0].1.iter().all(|window| window.count == 1), "doubled in memory: {recent:?}");
 }
 
 #[tokio::test]
@@ -123,6 +134,52 @@ async fn an_ended_assignment_keeps_its_own_time_and_no_more() {
     world.doctor.bind(next.id, home.id).await.unwrap();
     assert!(world.doctor.latest(next.id).await.unwrap().is_empty());
     assert!(reason(&home.send(&[home.envelope(3, 11, &[73])]).await[0]).contains("unattributed"));
+}
+
+/// A store on a full disk.
+struct Full;
+
+#[async_trait::async_trait]
+impl VitalsStore for Full {
+    async fn append(&self, _: Vec<Batch>) -> Result<(), VitalsError> {
+        Err(VitalsError::Busy)
+    }
+    async fn range(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Vec<Window>, VitalsError> {
+        Err(VitalsError::Busy)
+    }
+    async fn gaps(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Vec<Gap>, VitalsError> {
+        Err(VitalsError::Busy)
+    }
+    async fn count(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Count, VitalsError> {
+        Err(VitalsError::Busy)
+    }
+    fn recent(&self, _: Uuid) -> Vec<(Vital, Vec<Window>)> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_says_later_and_takes_the_envelope_then() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    world.shutdown.cancel();
+    world.running.finished().await.unwrap();
+    let open = || Cloud::open(world.folder.path(), world.clock.clone(), tokio_util::sync::CancellationToken::new());
+    let mut cloud = open().await.unwrap();
+    let id = home.id;
+    let site = cloud.records.read(move |db| gateway::get(db, id)).await.unwrap().site;
+    let (name, role, gateway) = ("gw".into(), Role::Gateway, Some(id));
+    let principal = Principal { id, name, role, site, ward: None, patient: None, gateway, expires_us: None };
+    let caller = Caller { principal, now_us: T0 };
+    let sealed = vec![envelope::encode(&home.envelope(1, 0, &[70]))];
+    let store = std::mem::replace(&mut cloud.vitals, std::sync::Arc::new(Full));
+    let answers = take(&cloud, &caller, id, sealed.clone()).await.unwrap();
+    assert!(matches!(answers[..], [Verdict::Later { .. }]), "{answers:?}");
+    cloud.vitals = store;
+    assert_eq!(take(&cloud, &caller, id, sealed).await.unwrap(), [Verdict::Stored]);
+    let open = move |db: &rusqlite::Connection| medmon_cloudd::records::assignment::open_of_patient(db, patient.id);
+    let subject = cloud.records.read(open).await.unwrap().unwrap().subject;
+    assert_eq!(cloud.vitals.count(subject, Vital::HEART_RATE, 0, i64::MAX).await.unwrap().readings, 1);
 }
 
 proptest! {

@@ -4,19 +4,7 @@
 use uuid::Uuid;
 
 use medmon_core::noun::{Alert, Audience, Class, Contact, Fact, FactKind, Priority, Settings, UtcUs};
-
-/// Why somebody is texted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Occasion {
-    /// It began, or became worse.
-    Raised,
-    /// Nobody has answered yet.
-    Again,
-    /// Somebody else takes care of it.
-    Answered,
-    /// It ended.
-    Over,
-}
+use medmon_sms::Reason;
 
 /// A text that ought to exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +12,8 @@ pub struct Text {
     /// To whom.
     pub contact: Contact,
     /// Why.
-    pub occasion: Occasion,
-    /// Tells repeated texts of one occasion apart.
+    pub reason: Reason,
+    /// Tells repeated texts of one reason apart.
     pub step: u32,
 }
 
@@ -35,7 +23,7 @@ pub struct Sent {
     /// To whom.
     pub contact: Uuid,
     /// Why.
-    pub occasion: Occasion,
+    pub reason: Reason,
     /// Which of them.
     pub step: u32,
     /// When it was handed to the modem.
@@ -47,40 +35,48 @@ pub struct Sent {
 /// Steps of one round; each worsening begins another.
 const ROUND: u32 = 1000;
 const SECOND: i64 = 1_000_000;
+/// Who was alarmed is told the end within this time of it, or not at all: an old end is no news.
+const OVER_US: i64 = 3600 * SECOND;
 
 /// The texts that are due at `now_us` and do not exist yet.
 pub fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: UtcUs) -> Vec<Text> {
-    let Some((_, raised)) = alert.raised() else { return Vec::new() };
-    if raised.class != Class::Physiological || alert.priority() != Some(Priority::High) {
+    if !concerns(alert, now_us) {
         return Vec::new();
     }
     let everybody = everybody(settings);
     let mut texts = Vec::new();
     let answered = [Audience::Family, Audience::Ward].into_iter().find_map(|audience| alert.acknowledged(audience));
     let alarmed =
-        |contact: &&Contact| sent.iter().any(|text| text.contact == contact.id && text.occasion < Occasion::Answered);
+        |contact: &&Contact| sent.iter().any(|text| text.contact == contact.id && text.reason < Reason::Answered);
     if let Some((_, answered_us)) = answered {
         let by = alert.facts().rev().find_map(|fact| match &fact.kind {
             FactKind::Acknowledged { by, .. } if fact.at_us == answered_us => Some(*by),
             _ => None,
         });
         let others = everybody.iter().filter(alarmed).filter(|contact| Some(contact.id) != by);
-        texts.extend(others.map(|contact| text(contact, Occasion::Answered, 0)));
+        texts.extend(others.map(|contact| text(contact, Reason::Answered, 0)));
     }
     if alert.cleared_us().is_some() {
-        texts.extend(everybody.iter().filter(alarmed).map(|contact| text(contact, Occasion::Over, 0)));
+        texts.extend(everybody.iter().filter(alarmed).map(|contact| text(contact, Reason::Over, 0)));
     } else if answered.is_none() && alert.silenced_until_us().is_none_or(|until_us| until_us <= now_us) {
         texts.extend(paging(alert, settings, &everybody, sent, now_us));
     }
     let exists = |text: &Text| {
-        sent.iter().any(|one| (one.contact, one.occasion, one.step) == (text.contact.id, text.occasion, text.step))
+        sent.iter().any(|one| (one.contact, one.reason, one.step) == (text.contact.id, text.reason, text.step))
     };
     texts.retain(|text| !exists(text));
     texts
 }
 
+/// Whether texts about `alert` can still be due at `now_us`.
+pub fn concerns(alert: &Alert, now_us: UtcUs) -> bool {
+    let texted = alert.raised().is_some_and(|(_, raised)| raised.class == Class::Physiological)
+        && alert.priority() == Some(Priority::High);
+    texted && alert.cleared_us().is_none_or(|cleared_us| now_us - cleared_us < OVER_US)
+}
+
 /// Contacts in order, then the ward's on-call number.
-fn everybody(settings: &Settings) -> Vec<Contact> {
+pub fn everybody(settings: &Settings) -> Vec<Contact> {
     let on_call = settings.on_call_phone.clone().map(|phone| Contact {
         id: Uuid::new_v5(&Uuid::NAMESPACE_OID, phone.as_bytes()),
         name: "on call".into(),
@@ -108,9 +104,8 @@ fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sen
         if now_us < due_us {
             return texts;
         }
-        texts.push(text(contact, Occasion::Raised, round));
-        let this =
-            sent.iter().find(|one| (one.contact, one.occasion, one.step) == (contact.id, Occasion::Raised, round));
+        texts.push(text(contact, Reason::Raised, round));
+        let this = sent.iter().find(|one| (one.contact, one.reason, one.step) == (contact.id, Reason::Raised, round));
         let unanswered = due_us + i64::from(ladder.next_after_s) * SECOND;
         // No delivery report in time: the phone is off, the next contact does not wait for the answer.
         due_us = match this.map(|one| (one.submitted_us, one.delivered_us)) {
@@ -125,12 +120,12 @@ fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sen
     }
     // Only the newest repetition: a gateway that was off for hours does not send all that it missed.
     let again = 1 + ((now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND)) as u32;
-    texts.extend(everybody.iter().map(|contact| text(contact, Occasion::Again, round + again.min(ROUND - 1))));
+    texts.extend(everybody.iter().map(|contact| text(contact, Reason::Again, round + again.min(ROUND - 1))));
     texts
 }
 
-fn text(contact: &Contact, occasion: Occasion, step: u32) -> Text {
-    Text { contact: contact.clone(), occasion, step }
+fn text(contact: &Contact, reason: Reason, step: u32) -> Text {
+    Text { contact: contact.clone(), reason, step }
 }
 
 #[cfg(test)]
@@ -180,9 +175,9 @@ mod tests {
         Alert::fold(ALERT, std::iter::once(first).chain(rest))
     }
 
-    fn sent(contact: u128, occasion: Occasion, delivered: bool) -> Sent {
+    fn sent(contact: u128, reason: Reason, delivered: bool) -> Sent {
         let delivered_us = delivered.then_some(3 * SECOND);
-        Sent { contact: Uuid::from_u128(contact), occasion, step: 0, submitted_us: Some(SECOND), delivered_us }
+        Sent { contact: Uuid::from_u128(contact), reason, step: 0, submitted_us: Some(SECOND), delivered_us }
     }
 
     fn ack(by: u128) -> FactKind {
@@ -190,17 +185,17 @@ mod tests {
     }
 
     /// Who is texted why at `now_s`.
-    fn texts(alert: &Alert, sent: &[Sent], now_s: i64) -> Vec<(String, Occasion)> {
+    fn texts(alert: &Alert, sent: &[Sent], now_s: i64) -> Vec<(String, Reason)> {
         let due = due(alert, &settings(), sent, now_s * SECOND);
-        due.into_iter().map(|text| (text.contact.name, text.occasion)).collect()
+        due.into_iter().map(|text| (text.contact.name, text.reason)).collect()
     }
 
     #[test]
     fn contacts_are_reached_in_order_until_somebody_answers() {
-        use Occasion::{Again, Answered, Over, Raised};
+        use Reason::{Again, Answered, Over, Raised};
         let paul = sent(PAUL, Raised, true);
         let both = [paul.clone(), sent(ANNA, Raised, true)];
-        let say = |name: &str, occasion| (name.to_owned(), occasion);
+        let say = |name: &str, reason| (name.to_owned(), reason);
         assert_eq!(texts(&fall(&[]), &[], 0), [say("Paul", Raised)]);
         assert_eq!(texts(&fall(&[]), from_ref(&paul), 299), []);
         assert_eq!(texts(&fall(&[]), from_ref(&paul), 300), [say("Anna", Raised)]);
@@ -214,9 +209,9 @@ mod tests {
 
     #[test]
     fn an_undelivered_text_moves_the_ladder_on_earlier() {
-        let silent = [sent(PAUL, Occasion::Raised, false)];
+        let silent = [sent(PAUL, Reason::Raised, false)];
         assert_eq!(texts(&fall(&[]), &silent, 180), []);
-        assert_eq!(texts(&fall(&[]), &silent, 181), [("Anna".to_owned(), Occasion::Raised)]);
+        assert_eq!(texts(&fall(&[]), &silent, 181), [("Anna".to_owned(), Reason::Raised)]);
     }
 
     #[test]
@@ -224,7 +219,7 @@ mod tests {
         let (priority, condition) = (Priority::High, Condition::LongLie);
         let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
         let alert = fall(&[(10, ack(PAUL)), (600, worse)]);
-        let due = due(&alert, &settings(), &[sent(PAUL, Occasion::Raised, true)], 600 * SECOND);
+        let due = due(&alert, &settings(), &[sent(PAUL, Reason::Raised, true)], 600 * SECOND);
         assert_eq!(due.iter().map(|text| text.step).collect::<Vec<_>>(), [ROUND]);
     }
 

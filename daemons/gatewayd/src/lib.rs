@@ -43,6 +43,8 @@ use crate::uplink::Uplink;
 
 /// Reports on their way from the radio to COLLECT.
 const REPORTS: usize = 1024;
+/// Between two attempts to start.
+const RETRY: Duration = Duration::from_secs(2);
 /// How often the times are written down and the broker trimmed.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
@@ -54,9 +56,19 @@ pub struct Gateway {
     finished: JoinHandle<()>,
 }
 
-/// Runs until `shutdown`, then finishes and flushes.
+/// Runs until `shutdown`, then finishes and flushes. A home has nobody who restarts a program: what keeps it from
+/// starting (a full disk, an address that is taken) is said and tried again.
 pub async fn run(config: GatewayConfig, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let gateway = Gateway::start(config, clock).await?;
+    let gateway = loop {
+        match Gateway::start(config.clone(), clock.clone()).await {
+            Ok(gateway) => break gateway,
+            Err(error) => tracing::error!("cannot start: {error:#}; trying again in {} s", RETRY.as_secs()),
+        }
+        tokio::select! {
+            () = clock.sleep(RETRY) => {}
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    };
     medmon_kit::service::ready();
     shutdown.cancelled().await;
     gateway.stop().await;
@@ -83,7 +95,7 @@ impl Gateway {
         let drained = CancellationToken::new();
         let (drain, drain_to) = watch::channel(None);
 
-        let sms = notify::open(&folder, &config, &clock, &stop).await.context("sms outbox")?;
+        let sms = notify::open(&folder, &config, &clock).context("texts")?;
         let local = Local {
             install: install.clone(),
             name: config.name.clone(),

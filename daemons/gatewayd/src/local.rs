@@ -25,6 +25,8 @@ use crate::radio::counters::Counters;
 /// A question is shorter.
 const MAX_QUESTION: u64 = 4096;
 const TAP_BATCH: u32 = 500;
+/// The newest texts are shown.
+const TEXTS: u32 = 1000;
 
 /// What can be asked.
 #[derive(Debug, Deserialize)]
@@ -56,7 +58,7 @@ pub struct Local {
     /// Envelopes.
     pub outbox: Outbox,
     /// Texts.
-    pub sms: Option<crate::notify::Outbox>,
+    pub sms: Option<medmon_sms::Outbox>,
     /// Devices heard.
     pub heard: DevicesHeard,
     /// Counts by kind.
@@ -107,14 +109,14 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
     let (read, mut write) = stream.split();
     BufReader::new(read.take(MAX_QUESTION)).read_line(&mut line).await?;
     let rows = match serde_json::from_str(&line) {
-        Ok(Question::Status) => local.status().await.map(|status| vec![status]),
+        Ok(Question::Status) => local.status().await.map(|status| vec![status]).map_err(|error| error.to_string()),
         Ok(Question::Devices) => Ok(local.devices()),
         Ok(Question::Alerts) => Ok(local.facts.alerts().iter().filter_map(alert_row).collect()),
-        Ok(Question::Sms) => local.sms().await,
+        Ok(Question::Sms) => local.sms().await.map_err(|error| error.to_string()),
         Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
         Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
     };
-    let rows = rows.unwrap_or_else(|error| vec![json!({ "error": error.to_string() })]);
+    let rows = rows.unwrap_or_else(|error| vec![json!({ "error": error })]);
     say(&mut write, &rows).await
 }
 
@@ -164,9 +166,9 @@ impl Local {
         heard.chain(unheard).collect()
     }
 
-    async fn sms(&self) -> Result<Vec<Json>, medmon_kit::sqlite::Error> {
+    async fn sms(&self) -> Result<Vec<Json>, medmon_sms::OutboxError> {
         let Some(outbox) = &self.sms else { return Ok(Vec::new()) };
-        let rows = outbox.rows().await?;
+        let rows = outbox.rows(TEXTS).await?;
         Ok(rows
             .iter()
             .map(|row| {

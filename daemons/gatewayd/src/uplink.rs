@@ -135,6 +135,9 @@ impl Uplink {
         let facts = self.facts.waiting(FACTS_MAX).await?;
         if !facts.is_empty() {
             let answer = self.client.push_facts(&facts).await?;
+            if !answer.refused.is_empty() {
+                tracing::warn!(facts = answer.refused.len(), "the cloud does not take some facts; they stay here only");
+            }
             self.facts.commit(answer.facts, None, true).await?;
             self.facts.uploaded(facts).await?;
         }

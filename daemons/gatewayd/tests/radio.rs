@@ -1,8 +1,9 @@
 //! From the serial line to the broker: what the virtual dongle reports is in the log exactly once, under the right
 //! address, and nothing else is.
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use medmon_core::noun::{Ieee, Value, Vital};
 use medmon_gatewayd::Gateway;
@@ -10,6 +11,8 @@ use medmon_gatewayd::config::{DeviceConfig, GatewayConfig};
 use medmon_gatewayd::radio::RadioState;
 use medmon_kit::Clock;
 use medmon_sim::{DeviceSpec, Dongle, DongleOptions, LineFaults, air};
+
+use common::until;
 
 const STRAP: u64 = 0x0012_4b00_2a5c_0d01;
 const BELT: u64 = 0x0012_4b00_2a5c_0d02;
@@ -28,16 +31,6 @@ fn config(folder: &std::path::Path, dongle: &Dongle) -> GatewayConfig {
 fn sensors() -> [DeviceSpec; 3] {
     let clusters = [air::CLUSTER_HEART_RATE, air::CLUSTER_ACCELERATION];
     [STRAP, BELT, STRANGER].map(|ieee| DeviceSpec::sensor(ieee, "medmon-sensor", &clusters))
-}
-
-/// Polls until `done`, for a minute at most.
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !done().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 /// Heart rates (as sent, in order) and acceleration samples by device.
@@ -108,7 +101,7 @@ async fn every_report_is_logged_once_whatever_the_line_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_port_is_said_and_waited_for() {
+async fn a_missing_and_a_vanished_port_are_said_and_waited_for() {
     let clock = Clock::system();
     let folder = tempfile::tempdir().unwrap();
     let port = folder.path().join("ttyZigbee");
@@ -116,11 +109,22 @@ async fn a_missing_port_is_said_and_waited_for() {
     let mut config = config(folder.path(), &dongle);
     config.radio.port.clone_from(&port);
     let gateway = Gateway::start(config, clock).await.unwrap();
-    let failed = async || matches!(&*gateway.local.radio.borrow(), RadioState::Failed { reason } if reason.contains("ttyZigbee"));
+    let failed = async || matches!(&*gateway.local.radio.borrow(), RadioState::Failed { .. });
     until("the missing port is said", failed).await;
-    // The stick is plugged in.
+    // The stick is plugged in, pulled out, and another one is plugged in.
     std::os::unix::fs::symlink(dongle.port(), &port).unwrap();
-    until("the radio runs", async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. })).await;
+    let running = async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. });
+    until("the radio runs", running).await;
+    drop(dongle);
+    until("the vanished port is said", failed).await;
+    let dongle = Dongle::open(DongleOptions::default(), Clock::system()).unwrap();
+    dongle.know(DeviceSpec::sensor(STRAP, "medmon-sensor", &[air::CLUSTER_HEART_RATE]));
+    std::fs::remove_file(&port).unwrap();
+    std::os::unix::fs::symlink(dongle.port(), &port).unwrap();
+    until("the radio runs again", running).await;
+    dongle.ready().await;
+    assert!(dongle.report(STRAP, 1, &[air::heart_rate(72)]).await);
+    until("the reading is kept", async || !logged(&gateway).await.0.is_empty()).await;
     gateway.stop().await;
 }
 

@@ -18,8 +18,9 @@ impl Secret {
     /// 32 bytes from the system's random source, as base 16.
     pub fn generate() -> Result<Self, Refusal> {
         let bytes = random::<32>()?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(format!("{PREFIX}{digits}")))
+        let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+        let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
+        Ok(Self(PREFIX.chars().chain(digits).collect()))
     }
 
     /// What is stored.

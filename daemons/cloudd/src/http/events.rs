@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 /// How often a silent stream shows that it lives.
 const BEAT: Duration = Duration::from_secs(15);
 /// A stream ends after so long: whoever listens shows the token again, which may be revoked by then.
-const LIFE: Duration = Duration::from_secs(600);
+const LIFE: Duration = Duration::from_mins(10);
 
 /// Hints that something changed: `alert`, `vitals`, `patient`, and `resync` after too long an absence.
 ///

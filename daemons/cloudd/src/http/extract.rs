@@ -19,8 +19,8 @@ use crate::records::once::{MAX_KEY, Once};
 use crate::records::{Caller, principal};
 use crate::refusal::Refusal;
 
-/// Bytes of a JSON body at most; a report of 64 KiB in JSON's longest spelling fits.
-const MAX_JSON: usize = 512 << 10;
+/// Bytes of a JSON body at most; a report of 64 KiB in JSON's longest spelling fits, and some hundred facts.
+const MAX_JSON: usize = 1 << 20;
 /// A body that trickles in longer is given up.
 const BODY_TIME: Duration = Duration::from_secs(30);
 

@@ -15,6 +15,7 @@ use super::{session, vitals, wards};
 #[openapi(
     info(
         title = "medmon",
+        version = "1",
         description = "Patients watched at home. Errors are RFC 9457 problems; writes accept `Idempotency-Key`; lists page by cursor.",
         license(name = "Apache-2.0 OR MIT")
     ),

@@ -71,9 +71,8 @@ pub fn create(tx: &Tx<'_>, new: &NewPrincipal) -> Result<(Token, Secret), Refusa
     }
     match (new.role, new.patient, new.gateway) {
         (Role::Relative | Role::Patient, Some(patient), None) => {
-            if ward::resource_of(tx.db, patient)?.site != new.site {
-                return Err(Refusal::not_found("patient", patient));
-            }
+            let found = ward::resource_of(tx.db, patient)?;
+            (found.site == new.site).then_some(()).ok_or_else(|| Refusal::not_found("patient", patient))?;
         }
         (Role::Relative | Role::Patient, None, _) => {
             return Err(Refusal::Invalid(format!("patient: a {} token is for one patient; name it", new.role)));

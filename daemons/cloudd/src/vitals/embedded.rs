@@ -107,7 +107,7 @@ impl VitalsStore for Embedded {
     async fn gaps(&self, subject: Uuid, vital: Vital, from_us: UtcUs, to_us: UtcUs) -> Result<Vec<Gap>, VitalsError> {
         let read = move |db: &Connection| {
             let sql = "SELECT device, from_us, to_us, lost FROM gap
-                       WHERE subject = ?1 AND vital = ?2 AND from_us < ?4 AND to_us > ?3 ORDER BY from_us, to_us";
+                       WHERE subject = ?1 AND vital = ?2 AND from_us < ?4 AND to_us > ?3 AND from_us < to_us ORDER BY from_us, to_us";
             all(db, sql, params![key(subject), vital.0, from_us, to_us], |row| {
                 let device: String = row.get(0)?;
                 Ok(Gap {

@@ -21,7 +21,7 @@ pub struct Acknowledgement {
 pub struct Notice {
     /// The contact.
     pub contact: Uuid,
-    /// As shown; absent = no longer a contact, or not for the caller.
+    /// As shown, removed contacts too; absent = one that the cloud never knew.
     #[serde(default)]
     pub name: Option<String>,
     /// "modem", "http"; of the newest text.

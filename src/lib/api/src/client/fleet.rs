@@ -76,7 +76,7 @@ impl Client {
         answer(paths::SETTINGS, response).await.map(Some)
     }
 
-    /// Facts up. The answer brings what others said about this gateway's open alerts.
+    /// Facts up, 1 MiB of JSON at most: send some hundred at once. The answer brings what others said about this gateway's open alerts.
     pub async fn push_facts(&self, facts: &[Fact]) -> Result<FactsDown, Error> {
         self.write(Method::POST, paths::FACTS, facts).await
     }

@@ -57,7 +57,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of the server at `url` ("https://cloud.example"), with a token if there is one.
+    /// A client of the server at `url` (`https://cloud.example`), with a token if there is one.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, Error> {
         Self::with(url, &Options { token: token.map(str::to_owned), ..Options::default() })
     }

@@ -1,0 +1,79 @@
+//! The seam between texts and what carries them: a GSM modem, or an HTTP API.
+//!
+//! Not for: trying again, which is the outbox's.
+
+use async_trait::async_trait;
+
+/// One text to one phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sms {
+    /// E.164: "+33612345678".
+    pub to: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// What became of a text that was handed to a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The network has it. A later delivery names this reference.
+    Sent {
+        /// The channel's own name for it.
+        reference: String,
+    },
+    /// It left, and no answer came: it may or may not have been sent.
+    MaybeSent,
+    /// It will never be sent: trying again is of no use.
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// Not sent; trying again later may help.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// Somebody wrote.
+    Text {
+        /// Their number, or a name where the network gives one.
+        from: String,
+        /// What they wrote; of a long text the first part.
+        text: String,
+    },
+    /// The network tells the fate of a text.
+    Delivery {
+        /// As in [`Outcome::Sent`].
+        reference: String,
+        /// On the phone, or given up.
+        delivered: bool,
+    },
+}
+
+/// What a channel can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Its name in facts: "modem", "http".
+    pub name: &'static str,
+    /// Whether deliveries are reported.
+    pub reports_delivery: bool,
+    /// Whether people can answer.
+    pub receives: bool,
+}
+
+/// Something that carries texts.
+#[async_trait]
+pub trait SmsChannel: Send + Sync {
+    /// What it can do.
+    fn caps(&self) -> Caps;
+
+    /// Hands one text over and waits for the answer. Takes a minute at the most.
+    async fn send(&self, sms: &Sms) -> Outcome;
+
+    /// The next thing that came in. Waits for ever where nothing can come in; nothing is lost when the wait is given up.
+    async fn receive(&self) -> Incoming;
+}

@@ -1,0 +1,693 @@
+//! The outbox: every text that has to go out, synced to its own file before it goes, and what became of it.
+//!
+//! Nothing is texted twice over a restart: a text is one row per (alert, contact, reason, step), and an attempt is
+//! written down before it is made. A full disk gives up the reserve first; if even that fails, the text lives in
+//! memory and goes out all the same. Not for: whom to text and when (the ladder).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use medmon_kit::{Clock, Database, sqlite};
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::channel::Outcome;
+
+/// Kept free for the outbox on a disk that others fill.
+pub const RESERVE_BYTES: u64 = 16 << 20;
+/// Before the second attempt, µs; doubled with each ...
+const RETRY_FIRST_US: i64 = 2_000_000;
+/// ... up to here.
+const RETRY_MOST_US: i64 = 60_000_000;
+/// Before a text that may have been sent is sent again, µs.
+const DOUBT_US: i64 = 15_000_000;
+/// A text that may have been sent goes out so many times in all.
+const DOUBTS_MAX: i64 = 2;
+/// Reports that came before their text was known to be sent: so many, for so long, µs.
+const EARLY: (usize, i64) = (64, 600_000_000);
+/// A retry later than this belongs to a monotonic scale that is gone.
+const SCALE_LOST_US: i64 = 10 * RETRY_MOST_US;
+
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE text (
+        id INTEGER PRIMARY KEY,
+        alert TEXT NOT NULL,
+        contact TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        step INTEGER NOT NULL,
+        recipient TEXT NOT NULL,
+        body TEXT NOT NULL,
+        code TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        doubts INTEGER NOT NULL,
+        reference TEXT,
+        note TEXT,
+        created_us INTEGER NOT NULL,
+        submitted_us INTEGER,
+        delivered_us INTEGER,
+        next_mono_us INTEGER NOT NULL,
+        UNIQUE (alert, contact, reason, step)
+    ) STRICT;
+    CREATE INDEX text_state ON text (state, id);
+    CREATE INDEX text_reference ON text (reference);
+"];
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The file.
+    #[error("SMS outbox")]
+    Database(#[from] sqlite::Error),
+}
+
+/// Why somebody is texted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The alert was raised, or worsened.
+    Raised,
+    /// Nobody has answered.
+    Again,
+    /// Somebody else takes care of it.
+    Answered,
+    /// The condition ended.
+    Over,
+    /// A marked exercise.
+    Drill,
+}
+
+/// How far a text has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waits, for the first time or again.
+    Queued,
+    /// The network has it.
+    Sent,
+    /// It was handed over, and nobody knows.
+    MaybeSent,
+    /// On the phone.
+    Delivered,
+    /// It will never be sent.
+    Rejected,
+    /// The network gave it up.
+    Undelivered,
+}
+
+/// A text to be queued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewText {
+    /// The alert it is about.
+    pub alert: Uuid,
+    /// Who is texted.
+    pub contact: Uuid,
+    /// Their phone, E.164.
+    pub to: String,
+    /// What it says.
+    pub text: String,
+    /// The code in it.
+    pub code: String,
+    /// Why.
+    pub reason: Reason,
+    /// Which step of the ladder: the same reason comes again with the next.
+    pub step: u32,
+}
+
+/// What became of a text that was to be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// It is on disk, under this id.
+    Stored(i64),
+    /// No disk takes it: it is in memory, under this id, and goes out.
+    Kept(i64),
+    /// It was queued before.
+    Already,
+}
+
+/// A text in the outbox. Its JSON is a line of `medmon local sms`, times still in µs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Its number; negative while it lives in memory only.
+    pub id: i64,
+    /// The alert it is about.
+    pub alert: Uuid,
+    /// Who is texted.
+    pub contact: Uuid,
+    /// Their phone, E.164.
+    pub to: String,
+    /// What it says.
+    pub text: String,
+    /// The code in it.
+    pub code: String,
+    /// Why.
+    pub reason: Reason,
+    /// Which step of the ladder.
+    pub step: u32,
+    /// How far it has come.
+    pub state: State,
+    /// How often it was handed over.
+    pub attempts: i64,
+    /// Why it was refused, or not sent yet.
+    pub note: Option<String>,
+    /// When it was queued, UTC µs.
+    pub created_us: i64,
+    /// When the network took it, or may have, UTC µs.
+    pub submitted_us: Option<i64>,
+    /// When it was on the phone, UTC µs.
+    pub delivered_us: Option<i64>,
+    /// Attempts of which nobody knows.
+    #[serde(skip)]
+    doubts: i64,
+    /// The channel's name for it.
+    #[serde(skip)]
+    reference: Option<String>,
+    /// The next attempt, monotonic µs.
+    #[serde(skip)]
+    next_mono_us: i64,
+}
+
+impl Row {
+    fn waits(&self) -> bool {
+        match self.state {
+            State::Queued => true,
+            State::MaybeSent => self.doubts < DOUBTS_MAX,
+            _ => false,
+        }
+    }
+
+    /// An attempt begins: until its outcome is known it may have been sent.
+    fn begin(&mut self, clock: &Clock) {
+        self.state = State::MaybeSent;
+        self.attempts += 1;
+        self.doubts += 1;
+        self.next_mono_us = clock.mono_us() + DOUBT_US;
+    }
+
+    fn end(&mut self, outcome: &Outcome, clock: &Clock) {
+        match outcome {
+            Outcome::Sent { reference } => {
+                self.state = State::Sent;
+                self.reference = Some(reference.clone());
+                self.note = None;
+                self.submitted_us = Some(clock.utc_us());
+            }
+            Outcome::MaybeSent => {
+                self.submitted_us.get_or_insert(clock.utc_us());
+                self.note = Some("the network did not answer".into());
+                self.next_mono_us = clock.mono_us() + DOUBT_US;
+            }
+            Outcome::Rejected { reason } => {
+                (self.state, self.note) = (State::Rejected, Some(reason.clone()));
+                self.doubts -= 1;
+            }
+            Outcome::Unavailable { reason } => {
+                self.note = Some(reason.clone());
+                self.doubts -= 1;
+                if self.doubts == 0 {
+                    self.state = State::Queued;
+                }
+                let wait = RETRY_FIRST_US << self.attempts.clamp(1, 6).unsigned_abs().saturating_sub(1);
+                self.next_mono_us = clock.mono_us() + wait.min(RETRY_MOST_US);
+            }
+        }
+    }
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Due {
+    /// Hand this one over.
+    Now(Box<Row>),
+    /// Wait so long, or until something is queued.
+    In(Duration),
+    /// Wait until something is queued.
+    Nothing,
+}
+
+/// The outbox. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    database: Database,
+    reserve: PathBuf,
+    clock: Clock,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queued: Notify,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// Rows that no disk takes, and the newest state of rows that no disk takes.
+    rows: BTreeMap<i64, Row>,
+    /// Reports that came before their text was known to be sent: reference, whether delivered, monotonic µs.
+    early: VecDeque<(String, bool, i64)>,
+}
+
+impl Outbox {
+    /// Opens or creates the outbox at `path`, and sets `reserve_bytes` ([`RESERVE_BYTES`]) aside beside it.
+    pub fn open(path: &Path, reserve_bytes: u64, clock: Clock) -> Result<Self, OutboxError> {
+        Self::open_with(path, reserve_bytes, clock, sqlite::Options::default())
+    }
+
+    fn open_with(path: &Path, reserve_bytes: u64, clock: Clock, options: sqlite::Options) -> Result<Self, OutboxError> {
+        let reserve = path.with_extension("reserve");
+        let database = match Database::open(path, MIGRATIONS, options) {
+            Err(error) if error.is_full() && release(&reserve) => Database::open(path, MIGRATIONS, options)?,
+            other => other?,
+        };
+        if let Err(error) = set_aside(&reserve, reserve_bytes) {
+            tracing::warn!(%error, "SMS outbox: no room for its reserve");
+        }
+        Ok(Self { database, reserve, clock, shared: Arc::default() })
+    }
+
+    /// Queues a text, durably if any disk takes it.
+    pub async fn queue(&self, new: NewText) -> Queued {
+        if self.memory().rows.values().any(|row| same(row, &new)) {
+            return Queued::Already;
+        }
+        let row = Row {
+            id: 0,
+            alert: new.alert,
+            contact: new.contact,
+            to: new.to,
+            text: new.text,
+            code: new.code,
+            reason: new.reason,
+            step: new.step,
+            state: State::Queued,
+            attempts: 0,
+            note: None,
+            created_us: self.clock.utc_us(),
+            submitted_us: None,
+            delivered_us: None,
+            doubts: 0,
+            reference: None,
+            next_mono_us: self.clock.mono_us(),
+        };
+        let stored = row.clone();
+        let queued = match self.write(move |db| insert(db, &stored)).await {
+            Ok(Some(id)) => Queued::Stored(id),
+            Ok(None) => Queued::Already,
+            Err(error) => {
+                tracing::error!(%error, "SMS outbox: a text is kept in memory");
+                let rows = &mut self.memory().rows;
+                let id = rows.keys().next().map_or(-1, |first| (first - 1).min(-1));
+                rows.insert(id, Row { id, ..row });
+                Queued::Kept(id)
+            }
+        };
+        self.shared.queued.notify_one();
+        queued
+    }
+
+    /// What to hand over next. In the order of queueing; a text that has to wait blocks no other.
+    pub async fn due(&self) -> Due {
+        let stored = self.database.read(waiting).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "SMS outbox: cannot be read");
+            Vec::new()
+        });
+        let rows: BTreeMap<i64, Row> = {
+            let memory = self.memory();
+            let newer = memory.rows.iter().map(|(id, row)| (*id, row.clone()));
+            stored.into_iter().map(|row| (row.id, row)).chain(newer).collect()
+        };
+        let now = self.clock.mono_us();
+        let mut soonest: Option<i64> = None;
+        for row in rows.into_values().filter(Row::waits) {
+            let wait = row.next_mono_us - now;
+            if wait <= 0 || wait > SCALE_LOST_US {
+                return Due::Now(Box::new(row));
+            }
+            soonest = Some(soonest.map_or(wait, |least| least.min(wait)));
+        }
+        soonest.map_or(Due::Nothing, |wait| Due::In(Duration::from_micros(wait.unsigned_abs())))
+    }
+
+    /// Waits until something is queued.
+    pub async fn queued(&self) {
+        self.shared.queued.notified().await;
+    }
+
+    /// Writes down that `row` is about to be handed over.
+    pub async fn begin(&self, mut row: Row) -> Row {
+        row.begin(&self.clock);
+        self.keep(&row).await;
+        row
+    }
+
+    /// Writes down what became of it.
+    pub async fn end(&self, mut row: Row, outcome: &Outcome) -> Row {
+        row.end(outcome, &self.clock);
+        if let Some(delivered) = row.reference.as_ref().and_then(|reference| self.early(reference)) {
+            self.deliver(&mut row, delivered);
+        }
+        self.keep(&row).await;
+        row
+    }
+
+    /// Takes in what the network says about a text; the text, if that is news.
+    pub async fn delivery(&self, reference: &str, delivered: bool) -> Option<Row> {
+        let wanted = reference.to_owned();
+        let stored = self.database.read(move |db| by_reference(db, &wanted)).await.unwrap_or_default();
+        let known = {
+            let memory = self.memory();
+            let mine = |row: &&Row| row.reference.as_deref() == Some(reference);
+            memory.rows.values().filter(mine).max_by_key(|row| row.submitted_us).cloned().or(stored)
+        };
+        match known {
+            Some(mut row) if row.state == State::Sent => {
+                self.deliver(&mut row, delivered);
+                self.keep(&row).await;
+                Some(row)
+            }
+            _ => {
+                let early = &mut self.memory().early;
+                if early.len() >= EARLY.0 {
+                    early.pop_front();
+                }
+                early.push_back((reference.to_owned(), delivered, self.clock.mono_us()));
+                None
+            }
+        }
+    }
+
+    /// The newest `most` texts, newest first.
+    pub async fn rows(&self, most: u32) -> Result<Vec<Row>, OutboxError> {
+        let stored = self.database.read(move |db| newest(db, most)).await?;
+        let memory = self.memory();
+        let newer = memory.rows.values().cloned();
+        let rows: BTreeMap<i64, Row> = stored.into_iter().chain(newer).map(|row| (row.id, row)).collect();
+        let mut rows: Vec<_> = rows.into_values().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.created_us, row.id)));
+        rows.truncate(most as usize);
+        Ok(rows)
+    }
+
+    fn deliver(&self, row: &mut Row, delivered: bool) {
+        row.state = if delivered { State::Delivered } else { State::Undelivered };
+        row.delivered_us = delivered.then(|| self.clock.utc_us());
+    }
+
+    fn early(&self, reference: &str) -> Option<bool> {
+        let oldest = self.clock.mono_us() - EARLY.1;
+        let early = &mut self.memory().early;
+        early.retain(|(.., at)| *at >= oldest);
+        let place = early.iter().position(|(name, ..)| name == reference)?;
+        early.remove(place).map(|(_, delivered, _)| delivered)
+    }
+
+    /// On disk, or in memory as long as no disk takes it.
+    async fn keep(&self, row: &Row) {
+        let stored = row.clone();
+        let written = row.id > 0 && self.write(move |db| update(db, &stored)).await.is_ok();
+        let rows = &mut self.memory().rows;
+        if written {
+            rows.remove(&row.id);
+        } else {
+            rows.insert(row.id, row.clone());
+        }
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, sqlite::Error>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, sqlite::Error> + Clone + Send + 'static,
+    {
+        match self.database.write(work.clone()).await {
+            Err(error) if error.is_full() && release(&self.reserve) => {
+                tracing::error!("the disk is full: the SMS outbox uses its reserve");
+                self.database.write(work).await
+            }
+            other => other,
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.shared.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn same(row: &Row, new: &NewText) -> bool {
+    (row.alert, row.contact, row.reason, row.step) == (new.alert, new.contact, new.reason, new.step)
+}
+
+/// Fills a file with zeros: a hole would keep nothing free.
+fn set_aside(reserve: &Path, bytes: u64) -> io::Result<()> {
+    if fs::metadata(reserve).is_ok_and(|found| found.len() == bytes) {
+        return Ok(());
+    }
+    let fill = || {
+        let mut file = fs::File::create(reserve)?;
+        let zeros = [0; 1 << 13];
+        let mut left = bytes;
+        while left > 0 {
+            let piece = left.min(zeros.len() as u64);
+            file.write_all(&zeros[..piece as usize])?;
+            left -= piece;
+        }
+        file.sync_all()
+    };
+    // Half a reserve on a full disk helps nobody.
+    fill().inspect_err(|_| {
+        release(reserve);
+    })
+}
+
+/// Gives the reserve up; `false` when there is none left.
+fn release(reserve: &Path) -> bool {
+    fs::remove_file(reserve).is_ok()
+}
+
+/// One word for one state, as in JSON.
+fn word<T: Serialize>(value: T) -> String {
+    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn from_word<T: for<'de> Deserialize<'de>>(column: usize, word: String) -> rusqlite::Result<T> {
+    serde_json::from_value(serde_json::Value::String(word)).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+const COLUMNS: &str = "id, alert, contact, recipient, body, code, reason, step, state, attempts, note, created_us, \
+    submitted_us, delivered_us, doubts, reference, next_mono_us";
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        id: row.get(0)?,
+        alert: from_word(1, row.get(1)?)?,
+        contact: from_word(2, row.get(2)?)?,
+        to: row.get(3)?,
+        text: row.get(4)?,
+        code: row.get(5)?,
+        reason: from_word(6, row.get(6)?)?,
+        step: row.get(7)?,
+        state: from_word(8, row.get(8)?)?,
+        attempts: row.get(9)?,
+        note: row.get(10)?,
+        created_us: row.get(11)?,
+        submitted_us: row.get(12)?,
+        delivered_us: row.get(13)?,
+        doubts: row.get(14)?,
+        reference: row.get(15)?,
+        next_mono_us: row.get(16)?,
+    })
+}
+
+/// The id, or `None` if it was there.
+fn insert(db: &Connection, row: &Row) -> Result<Option<i64>, sqlite::Error> {
+    let added = db.execute(
+        "INSERT INTO text (alert, contact, reason, step, recipient, body, code, state, attempts, doubts, created_us,
+             next_mono_us)
+         VALUES (:alert, :contact, :reason, :step, :to, :text, :code, :state, 0, 0, :created_us, :next_mono_us)
+         ON CONFLICT (alert, contact, reason, step) DO NOTHING",
+        named_params! {
+            ":alert": word(row.alert), ":contact": word(row.contact), ":reason": word(row.reason), ":step": row.step,
+            ":to": row.to, ":text": row.text, ":code": row.code, ":state": word(row.state),
+            ":created_us": row.created_us, ":next_mono_us": row.next_mono_us,
+        },
+    )?;
+    Ok((added == 1).then(|| db.last_insert_rowid()))
+}
+
+fn update(db: &Connection, row: &Row) -> Result<(), sqlite::Error> {
+    let changed = db.execute(
+        "UPDATE text SET state = :state, attempts = :attempts, doubts = :doubts, reference = :reference, note = :note,
+             submitted_us = :submitted_us, delivered_us = :delivered_us, next_mono_us = :next_mono_us
+         WHERE id = :id",
+        named_params! {
+            ":id": row.id, ":state": word(row.state), ":attempts": row.attempts, ":doubts": row.doubts,
+            ":reference": row.reference, ":note": row.note, ":submitted_us": row.submitted_us,
+            ":delivered_us": row.delivered_us, ":next_mono_us": row.next_mono_us,
+        },
+    )?;
+    sqlite::expect(1, changed)
+}
+
+fn waiting(db: &Connection) -> Result<Vec<Row>, sqlite::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM text WHERE state IN ('queued', 'maybe_sent') ORDER BY id");
+    let mut select = db.prepare_cached(&sql)?;
+    Ok(select.query_map([], read_row)?.collect::<Result<_, _>>()?)
+}
+
+fn by_reference(db: &Connection, reference: &str) -> Result<Option<Row>, sqlite::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM text WHERE reference = ?1 ORDER BY submitted_us DESC, id DESC LIMIT 1");
+    Ok(db.query_row(&sql, [reference], read_row).optional()?)
+}
+
+fn newest(db: &Connection, most: u32) -> Result<Vec<Row>, sqlite::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM text ORDER BY id DESC LIMIT ?1");
+    let mut select = db.prepare_cached(&sql)?;
+    Ok(select.query_map([most], read_row)?.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(step: u32) -> NewText {
+        NewText {
+            alert: Uuid::from_u128(1),
+            contact: Uuid::from_u128(2),
+            to: "+33639981001".into(),
+            text: "medmon 4821: …".into(),
+            code: "4821".into(),
+            reason: Reason::Raised,
+            step,
+        }
+    }
+
+    fn sent(reference: &str) -> Outcome {
+        Outcome::Sent { reference: reference.into() }
+    }
+
+    fn clock() -> Clock {
+        Clock::scaled(1.0, 1_764_000_000_000_000)
+    }
+
+    async fn now(outbox: &Outbox) -> Row {
+        match outbox.due().await {
+            Due::Now(row) => *row,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_neither_loses_nor_doubles_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sms.sqlite");
+        let open = || Outbox::open(&path, 1000, clock()).unwrap();
+        let outbox = open();
+        assert!(matches!(outbox.queue(new(1)).await, Queued::Stored(_)));
+        drop(outbox);
+        // Killed before the attempt: it goes out once.
+        let outbox = open();
+        assert_eq!(outbox.queue(new(1)).await, Queued::Already);
+        let row = outbox.begin(now(&outbox).await).await;
+        drop(outbox);
+        // Killed within the attempt: it may have been sent, and goes out once more, not at once.
+        let outbox = open();
+        assert!(matches!(outbox.due().await, Due::In(_)));
+        outbox.clock.sleep(Duration::from_secs(15)).await;
+        let again = outbox.begin(now(&outbox).await).await;
+        assert_eq!((again.id, again.attempts, &again.code), (row.id, 2, &row.code));
+        drop(outbox);
+        let outbox = open();
+        outbox.clock.sleep(Duration::from_hours(1)).await;
+        assert_eq!(outbox.due().await, Due::Nothing);
+        assert_eq!(outbox.queue(new(1)).await, Queued::Already);
+        assert_eq!(outbox.rows(9).await.unwrap()[0].state, State::MaybeSent);
+        assert_eq!(std::fs::metadata(folder.path().join("sms.reserve")).unwrap().len(), 1000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_sent_yet_is_tried_with_longer_pauses_and_blocks_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock()).unwrap();
+        outbox.queue(new(1)).await;
+        outbox.queue(new(2)).await;
+        let mut pauses = Vec::new();
+        let mut first = now(&outbox).await;
+        for _ in 0..8 {
+            first = outbox.begin(first).await;
+            first = outbox.end(first, &Outcome::Unavailable { reason: "no network".into() }).await;
+            let other = now(&outbox).await;
+            assert_eq!(other.step, 2);
+            pauses.push((first.next_mono_us - outbox.clock.mono_us()) / 1_000_000);
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!((first.state, first.note.as_deref()), (State::Queued, Some("no network")));
+        let second = outbox.begin(now(&outbox).await).await;
+        let second = outbox.end(second, &Outcome::Rejected { reason: "unassigned".into() }).await;
+        assert_eq!(second.state, State::Rejected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_find_their_text_even_when_they_come_first_or_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock()).unwrap();
+        for step in 1..=3 {
+            outbox.queue(new(step)).await;
+        }
+        let row = outbox.begin(now(&outbox).await).await;
+        assert_eq!(outbox.delivery("7-39981001", true).await, None);
+        let row = outbox.end(row, &sent("7-39981001")).await;
+        assert_eq!(row.state, State::Delivered);
+        assert!(row.delivered_us.is_some());
+
+        let row = outbox.begin(now(&outbox).await).await;
+        outbox.end(row, &sent("8-39981001")).await;
+        assert_eq!(outbox.delivery("8-39981001", true).await.map(|row| row.state), Some(State::Delivered));
+        assert_eq!(outbox.delivery("8-39981001", true).await, None);
+
+        let row = outbox.begin(now(&outbox).await).await;
+        outbox.end(row, &sent("9-39981001")).await;
+        assert_eq!(outbox.delivery("9-39981001", false).await.map(|row| row.state), Some(State::Undelivered));
+        assert_eq!(outbox.due().await, Due::Nothing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_gives_up_the_reserve_and_then_memory_carries_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sms.sqlite");
+        let options = sqlite::Options { max_bytes: Some(64 << 10), ..sqlite::Options::default() };
+        let outbox = Outbox::open_with(&path, 1000, clock(), options).unwrap();
+        let mut step = 0;
+        let kept = loop {
+            step += 1;
+            match outbox.queue(NewText { text: "x".repeat(2000), ..new(step) }).await {
+                Queued::Stored(_) => {}
+                other => break other,
+            }
+        };
+        assert_eq!(kept, Queued::Kept(-1));
+        assert!(!folder.path().join("sms.reserve").exists());
+        assert_eq!(outbox.queue(NewText { text: "x".repeat(2000), ..new(step) }).await, Queued::Already);
+        assert!(matches!(outbox.queue(NewText { text: "x".repeat(2000), ..new(step + 1) }).await, Queued::Kept(-2)));
+        // All go out, each once, whether their fate can be written down or not.
+        let mut seen = std::collections::BTreeSet::new();
+        while let Due::Now(row) = outbox.due().await {
+            assert!(seen.insert(row.step), "{} went out twice", row.step);
+            let row = outbox.begin(*row).await;
+            outbox.end(row, &sent(&format!("{}-39981001", seen.len()))).await;
+        }
+        assert_eq!(seen.len() as u32, step + 1);
+        assert_eq!(outbox.due().await, Due::Nothing);
+        assert_eq!(
+            outbox.delivery(&format!("{}-39981001", 1), true).await.map(|row| row.state),
+            Some(State::Delivered)
+        );
+    }
+}
