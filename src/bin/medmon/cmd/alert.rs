@@ -1,0 +1,185 @@
+//! `medmon alert`: what was raised, who was told, who answers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clap::Subcommand;
+use medmon_api::alert::{Ack, Alert, AlertDetail, AlertQuery, Silence};
+use medmon_api::patient::PatientQuery;
+use medmon_api::{Client, ErrorKind, PageQuery};
+use medmon_core::noun::Priority;
+use uuid::Uuid;
+
+use super::{by_name, name};
+use crate::args::Span;
+use crate::fail::{Exit, fail};
+use crate::find;
+use crate::print::{Column, column, wide};
+use crate::session::Session;
+use crate::tui::draw::facts;
+use crate::tui::words::Words;
+use crate::when;
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Alerts, newest first
+    List {
+        /// Only those that are not both over and acknowledged
+        #[arg(long)]
+        open: bool,
+        /// Of this ward only
+        #[arg(long)]
+        ward: Option<String>,
+        /// Of this patient only
+        #[arg(long)]
+        patient: Option<String>,
+        /// high, medium or low only
+        #[arg(long, value_parser = by_name::<Priority>)]
+        priority: Option<Priority>,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// One alert with all that happened
+    Show {
+        /// Id or unique prefix
+        alert: String,
+    },
+    /// The ward takes care of it
+    Ack {
+        /// Id or unique prefix
+        alert: String,
+        /// Why or how
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// No paging for it for a time
+    Silence {
+        /// Id or unique prefix
+        alert: String,
+        /// For how long, 1 min to 24 h
+        #[arg(long = "for", value_parser = when::duration)]
+        duration: Duration,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Runs a verb.
+pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
+    let client = session.client()?;
+    match verb {
+        Verb::List { open, ward, patient, priority, span } => {
+            let ward = find::ward_id(&client, ward.as_deref()).await?;
+            let query = AlertQuery { open: open.then_some(true), ward, priority };
+            let patient = match patient {
+                Some(typed) => Some(find::patient(&client, &typed).await?.id),
+                None => None,
+            };
+            let since = span.since.map(|when| when.at(session.now, session.zone()));
+            let until = span.until.map(|when| when.at(session.now, session.zone()));
+            let mut alerts = list(&client, &query, patient, since).await?;
+            alerts.retain(|alert| until.is_none_or(|until| alert.raised_at < until));
+            let names = names(session, &client).await?;
+            session.out.list(&alerts, |alert| alert.id.to_string(), &columns(session, &names), "No alerts.")
+        }
+        Verb::Show { alert } => {
+            let alert = client.alert(find::alert(&client, &alert).await?).await?;
+            let names = names(session, &client).await?;
+            show(session, &alert, &names)
+        }
+        Verb::Ack { alert, reason } => {
+            let id = find::alert(&client, &alert).await?;
+            answered(session, &client, &client.acknowledge(id, &Ack { reason }).await?).await
+        }
+        Verb::Silence { alert, duration, reason } => {
+            let for_s = u32::try_from(duration.as_secs()).ok().filter(|for_s| (60..=86_400).contains(for_s));
+            let for_s = for_s.ok_or_else(|| fail(Exit::Usage, "--for has to be between 1 min and 24 h"))?;
+            let id = find::alert(&client, &alert).await?;
+            answered(session, &client, &client.silence(id, &Silence { for_s, reason }).await?).await
+        }
+    }
+}
+
+/// Alerts page by page, until they are older than `since`: they come newest first.
+async fn list(
+    client: &Client,
+    query: &AlertQuery,
+    patient: Option<Uuid>,
+    since: Option<jiff::Timestamp>,
+) -> Result<Vec<Alert>, medmon_api::Error> {
+    let (mut alerts, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = PageQuery { limit: Some(medmon_api::page::MAX_LIMIT), cursor };
+        let page = match patient {
+            Some(patient) => client.patient_alerts(patient, query, &page).await?,
+            None => client.alerts(query, &page).await?,
+        };
+        alerts.extend(page.items);
+        cursor = page.next;
+        let old = since.is_some_and(|since| alerts.last().is_some_and(|alert| alert.raised_at < since));
+        if cursor.is_none() || old {
+            break;
+        }
+    }
+    alerts.retain(|alert| since.is_none_or(|since| alert.raised_at >= since));
+    Ok(alerts)
+}
+
+/// Names for the columns; documents carry ids only, and who may not see names sees ids.
+async fn names(session: &Session, client: &Client) -> anyhow::Result<HashMap<Uuid, String>> {
+    if session.out.is_json() {
+        return Ok(HashMap::new());
+    }
+    match find::patients(client, &PatientQuery { ward: None, archived: Some(true) }).await {
+        Ok(patients) => Ok(patients.into_iter().map(|patient| (patient.id, patient.name)).collect()),
+        Err(error) if error.kind() == ErrorKind::Forbidden => Ok(HashMap::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn answered(session: &Session, client: &Client, alert: &Alert) -> anyhow::Result<()> {
+    let names = names(session, client).await?;
+    session.out.item(alert, &alert.id.to_string(), &columns(session, &names))
+}
+
+fn show(session: &Session, alert: &AlertDetail, names: &HashMap<Uuid, String>) -> anyhow::Result<()> {
+    if session.out.is_json() {
+        return session.out.document(alert);
+    }
+    let columns = columns(session, names);
+    let state: Vec<_> = columns.into_iter().map(|column| column.of(|detail: &AlertDetail| &detail.alert)).collect();
+    session.out.item(alert, &alert.alert.id.to_string(), &state)?;
+    let words = Words::of(session.config.language);
+    let lines = alert.facts.iter().map(|fact| {
+        let at = session.out.time(medmon_api::time(fact.at_us));
+        format!("{at}  {}  ({})", facts::words(fact, &alert.alert, words, session.zone()), fact.author)
+    });
+    session.out.text(&format!("\n{}", lines.collect::<Vec<_>>().join("\n")))
+}
+
+fn columns<'a>(session: &'a Session, names: &'a HashMap<Uuid, String>) -> Vec<Column<'a, Alert>> {
+    vec![
+        column("raised", |alert: &Alert| session.out.time(alert.raised_at)),
+        column("priority", |alert: &Alert| name(&alert.priority)),
+        column("patient", |alert: &Alert| match alert.patient {
+            Some(patient) => names.get(&patient).cloned().unwrap_or_else(|| patient.to_string()),
+            None => "nobody's".to_owned(),
+        }),
+        column("condition", |alert: &Alert| alert.condition.name()),
+        column("state", |alert: &Alert| if alert.cleared_at.is_some() { "cleared" } else { "active" }.to_owned()),
+        column("acknowledged", |alert: &Alert| {
+            let ward = alert.acknowledged_ward.as_ref().map(|ack| ack.by.clone());
+            let family = alert.acknowledged_family.as_ref().map(|ack| format!("{} (family)", ack.by));
+            ward.or(family).unwrap_or_else(|| "nobody".to_owned())
+        }),
+        wide("vital", |alert: &Alert| alert.vital.to_string()),
+        wide("class", |alert: &Alert| name(&alert.class)),
+        wide("explanation", |alert: &Alert| alert.explanation.clone().unwrap_or_default()),
+        wide("onset", |alert: &Alert| session.out.time(alert.onset_at)),
+        wide("cleared", |alert: &Alert| session.out.time_or_none(alert.cleared_at)),
+        wide("silenced until", |alert: &Alert| session.out.time_or_none(alert.silenced_until)),
+        wide("gateway", |alert: &Alert| alert.gateway.to_string()),
+    ]
+}

@@ -1,0 +1,188 @@
+//! `medmon local`: asks the gateway of this machine through its Unix socket. One line out, JSON lines back until the end.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use crate::args::Output;
+use crate::fail::{Exit, fail};
+use crate::print::{csv_line, plain};
+use crate::session::Session;
+
+/// A gateway that sends longer lines is not ours.
+const MAX_LINE: u64 = 1 << 20;
+
+/// `medmon local`.
+#[derive(Debug, clap::Args)]
+pub struct LocalArgs {
+    /// The gateway's socket
+    #[arg(long, global = true, default_value = "/var/lib/medmon/gateway/gatewayd.sock", value_name = "PATH")]
+    socket: PathBuf,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// How the gateway is
+    Status,
+    /// Accepted readings, one a line
+    Tap {
+        /// From the oldest reading kept
+        #[arg(long, value_enum, value_name = "WHERE")]
+        from: Option<From>,
+        /// Go on as readings come
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Alerts of this home
+    Alerts,
+    /// Texts, sent and waiting
+    Sms,
+    /// Sensors it hears
+    Devices,
+}
+
+/// Where a tap begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// At the oldest reading kept.
+    Start,
+}
+
+impl Verb {
+    fn command(&self) -> Value {
+        match self {
+            Self::Status => json!({ "command": "status" }),
+            Self::Tap { from, follow } => json!({ "command": "tap", "from_start": from.is_some(), "follow": follow }),
+            Self::Alerts => json!({ "command": "alerts" }),
+            Self::Sms => json!({ "command": "sms" }),
+            Self::Devices => json!({ "command": "devices" }),
+        }
+    }
+
+    /// Columns with the least width each; what is not named here is only in the documents.
+    fn columns(&self) -> &'static [(&'static str, usize)] {
+        match self {
+            Self::Status => &[],
+            Self::Tap { .. } => &[("time", 27), ("device", 16), ("vital", 12), ("value", 8), ("unit", 5), ("quality", 8)],
+            Self::Alerts => &[
+                ("id", 36),
+                ("raised", 27),
+                ("priority", 8),
+                ("condition", 18),
+                ("notified", 27),
+                ("acknowledged", 27),
+                ("cleared", 27),
+            ],
+            Self::Sms => &[("id", 36), ("to", 14), ("state", 10), ("attempts", 8), ("code", 4), ("text", 20)],
+            Self::Devices => &[],
+        }
+    }
+}
+
+/// Runs a verb.
+pub async fn run(session: &Session, args: LocalArgs) -> anyhow::Result<()> {
+    let path = args.socket.display();
+    // Not an `io::Error` in the chain: a socket that breaks is no closed stdout.
+    let lost = |error: std::io::Error| {
+        let message = format!("the gateway does not answer at {path}: {error}; does medmon-gatewayd run on this machine?");
+        fail(Exit::Unreachable, message)
+    };
+    let mut stream = UnixStream::connect(&args.socket).await.map_err(lost)?;
+    stream.write_all(format!("{}\n", args.verb.command()).as_bytes()).await.map_err(lost)?;
+    let mut lines = BufReader::new(stream);
+    let mut shown = Shown { session, verb: &args.verb, columns: Vec::new(), document: Vec::new() };
+    loop {
+        let mut line = String::new();
+        let read = (&mut lines).take(MAX_LINE).read_line(&mut line).await.map_err(lost)?;
+        if read == 0 {
+            return shown.end();
+        }
+        if !line.ends_with('\n') && read as u64 == MAX_LINE {
+            return Err(fail(Exit::Failed, format!("{path} sends lines of more than {MAX_LINE} bytes; is it a gateway?")));
+        }
+        if !line.trim().is_empty() {
+            shown.line(line.trim())?;
+        }
+    }
+}
+
+/// Prints lines as they come.
+struct Shown<'a> {
+    session: &'a Session,
+    verb: &'a Verb,
+    columns: Vec<(String, usize)>,
+    document: Vec<Value>,
+}
+
+impl Shown<'_> {
+    fn line(&mut self, line: &str) -> anyhow::Result<()> {
+        let strange = |_| fail(Exit::Failed, format!("the gateway's answer is not JSON: {line}"));
+        let value: Value = serde_json::from_str(line).map_err(strange)?;
+        if let Some(error) = value.get("error").and_then(Value::as_str).filter(|_| value.get("id").is_none()) {
+            return Err(fail(Exit::Failed, format!("the gateway refused: {error}")));
+        }
+        let out = &self.session.out;
+        match (out.format(), self.verb) {
+            (Output::Jsonl, _) => out.write(&format!("{line}\n")),
+            // One document: the object itself, or the list once it is complete.
+            (Output::Json, Verb::Status) => out.document(&value),
+            (Output::Json, _) => {
+                self.document.push(value);
+                Ok(())
+            }
+            (_, Verb::Status) => self.status(&value),
+            _ => self.row(&value),
+        }
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        match (self.session.out.format(), self.verb) {
+            (Output::Json, verb) if !matches!(verb, Verb::Status) => self.session.out.document(&self.document),
+            _ => Ok(()),
+        }
+    }
+
+    fn status(&self, value: &Value) -> anyhow::Result<()> {
+        let none = Map::new();
+        for (key, value) in value.as_object().unwrap_or(&none) {
+            self.session.out.text(&format!("{key}\t{}", plain(value)))?;
+        }
+        Ok(())
+    }
+
+    /// A tap has no end, so rows are not laid out together: each column has a least width on a terminal.
+    fn row(&mut self, value: &Value) -> anyhow::Result<()> {
+        let out = &self.session.out;
+        let padded = out.is_terminal() && out.format() != Output::Csv;
+        let laid_out = |cells: Vec<(String, usize)>| {
+            if padded {
+                let cells: Vec<_> = cells.iter().map(|(cell, width)| format!("{cell:<width$}")).collect();
+                return out.text(cells.join("  ").trim_end());
+            }
+            let cells: Vec<_> = cells.into_iter().map(|(cell, _)| cell).collect();
+            match out.format() {
+                Output::Csv => out.write(&csv_line(&cells)),
+                _ => out.text(&cells.iter().map(|cell| cell.replace(['\t', '\n'], " ")).collect::<Vec<_>>().join("\t")),
+            }
+        };
+        if self.columns.is_empty() {
+            self.columns = self.verb.columns().iter().map(|(key, width)| ((*key).to_owned(), *width)).collect();
+            if self.columns.is_empty() {
+                let keys = value.as_object().into_iter().flat_map(Map::keys);
+                self.columns = keys.map(|key| (key.clone(), key.len().max(16))).collect();
+            }
+            if padded {
+                laid_out(self.columns.iter().map(|(key, width)| (key.to_uppercase(), *width)).collect())?;
+            } else if out.format() == Output::Csv {
+                laid_out(self.columns.clone())?;
+            }
+        }
+        laid_out(self.columns.iter().map(|(key, width)| (plain(&value[key.as_str()]), *width)).collect())
+    }
+}

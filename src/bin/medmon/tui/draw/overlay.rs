@@ -1,0 +1,92 @@
+//! What lies over a screen: the keys, the question before an acknowledgement, a line being typed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Block, Clear, Paragraph, Widget};
+use tui_input::Input;
+
+use super::facts::stars;
+use super::style::Styles;
+use super::{fit, wrapped};
+use crate::tui::app::{App, Overlay, Purpose};
+use crate::tui::input::KEYS;
+
+/// A window is as wide, where the screen is.
+const WIDTH: u16 = 76;
+
+/// Draws what lies over the screen, if anything does.
+pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
+    let words = app.look.words;
+    match &app.overlay {
+        None | Some(Overlay::Line(Purpose::Filter | Purpose::Palette, _)) => {}
+        Some(Overlay::Help) => {
+            let keys = KEYS.iter().map(|key| Line::raw(format!("{}  {}", fit(key.shown, 8), words.action(key.action))));
+            let mut lines: Vec<_> = keys.collect();
+            lines.extend(text(&format!(": {}", words.palette), area));
+            lines.extend(text(words.help_note, area));
+            window(words.help, lines, styles, area, buf);
+        }
+        Some(Overlay::Confirm { alert, who, cancel }) => {
+            let button = |text: &str, marked: bool| {
+                let style = if marked { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
+                Span::styled(format!("[ {text} ]"), style)
+            };
+            let condition = words.condition(alert.condition, alert.vital);
+            let mut lines = vec![
+                Line::styled(who.clone(), styles.title()),
+                Line::styled(format!("{} {condition}", stars(alert.priority)), styles.high()),
+            ];
+            lines.extend(text(alert.explanation.as_deref().unwrap_or_default(), area));
+            lines.extend(text(words.acknowledge_question, area));
+            lines.push(Line::raw(""));
+            lines.push(Line::from(vec![button(words.acknowledge, !cancel), Span::raw("  "), button(words.cancel, *cancel)]));
+            window(words.acknowledge, lines, styles, area, buf);
+        }
+        Some(Overlay::Line(purpose, line)) => {
+            let (title, how) = match purpose {
+                Purpose::Silence(_) => (words.silence, words.silence_how),
+                _ => (words.report, words.report_how),
+            };
+            let who = app.subject().map(|row| format!("{}, {} {}", app.name(row), words.born, row.birth_year));
+            let lines = vec![
+                Line::styled(who.unwrap_or_default(), styles.title()),
+                Line::from(typed(line, styles)),
+                Line::styled(how, styles.quiet()),
+            ];
+            window(title, lines, styles, area, buf);
+        }
+    }
+}
+
+/// A text in the lines of a window.
+fn text<'a>(text: &str, area: Rect) -> impl Iterator<Item = Line<'a>> {
+    wrapped(text, usize::from(area.width.saturating_sub(4).min(WIDTH).saturating_sub(4))).into_iter().map(Line::raw)
+}
+
+/// A line being typed, with its cursor.
+pub fn typed<'a>(line: &Input, styles: Styles) -> Vec<Span<'a>> {
+    let (before, rest): (String, String) = {
+        let letters: Vec<_> = line.value().chars().collect();
+        let at = line.cursor().min(letters.len());
+        (letters[..at].iter().collect(), letters[at..].iter().collect())
+    };
+    let mut rest = rest.chars();
+    let under = rest.next().unwrap_or(' ').to_string();
+    let cursor = styles.plain().add_modifier(Modifier::REVERSED);
+    vec![Span::raw(before), Span::styled(under, cursor), Span::raw(rest.collect::<String>())]
+}
+
+/// A window in the middle, as large as its text.
+fn window(title: &str, lines: Vec<Line<'_>>, styles: Styles, area: Rect, buf: &mut Buffer) {
+    let width = area.width.saturating_sub(4).min(WIDTH);
+    let height = (lines.len() as u16 + 2).min(area.height);
+    let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
+    let place = Rect { x, y, width, height };
+    Clear.render(place, buf);
+    let block = Block::bordered()
+        .title(Span::styled(format!(" {title} "), styles.title()))
+        .padding(ratatui::widgets::Padding::horizontal(1));
+    Paragraph::new(Text::from(lines)).block(block).render(place, buf);
+}
