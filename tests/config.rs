@@ -44,7 +44,8 @@ fn the_defaults_in_the_example_are_the_defaults() {
     let path = folder.path().join("config.toml");
     std::fs::write(&path, EXAMPLE).unwrap();
     let said = Source { file: Some(path.clone()), env: Vec::new() };
-    let (gateway, cloud) = (load::<GatewayConfig>("gateway", &said).unwrap(), load::<CloudConfig>("cloud", &said).unwrap());
+    let (gateway, cloud) =
+        (load::<GatewayConfig>("gateway", &said).unwrap(), load::<CloudConfig>("cloud", &said).unwrap());
     assert_eq!(format!("{gateway:?}"), format!("{:?}", GatewayConfig::default()));
     assert_eq!(format!("{cloud:?}"), format!("{:?}", CloudConfig::default()));
 }

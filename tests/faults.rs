@@ -86,14 +86,19 @@ async fn a_full_disk_at_the_start_is_said_and_waited_for() {
     std::fs::create_dir(&disk).unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(&disk).status();
     if !mounted.is_ok_and(|status| status.success()) {
-        println!("SKIPPED: a_full_disk_at_the_start_is_said_and_waited_for (a small tmpfs cannot be mounted: needs root)");
+        println!(
+            "SKIPPED: a_full_disk_at_the_start_is_said_and_waited_for (a small tmpfs cannot be mounted: needs root)"
+        );
         return;
     }
     let unmount = Unmount(&disk);
     let filler = disk.join("filler");
-    while std::fs::OpenOptions::new().create(true).append(true).open(&filler).is_ok_and(|mut file| {
-        std::io::Write::write_all(&mut file, &[0; 4096]).is_ok()
-    }) {}
+    while std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&filler)
+        .is_ok_and(|mut file| std::io::Write::write_all(&mut file, &[0; 4096]).is_ok())
+    {}
     let (data, dongle) = (disk.join("gateway"), dongle());
     let (env, log) = (environment(folder.path(), &data, &dongle), folder.path().join("gatewayd.log"));
     let process = Process::start("medmon-gatewayd", &env, &log);

@@ -88,10 +88,7 @@ async fn killed_at_fifty_random_moments_a_gateway_loses_and_doubles_nothing() {
     };
     let patient = doctor.add_patient(&patient).await.unwrap().id;
     let device = |ieee, vital, place| Device { ieee: Ieee(ieee), label: String::new(), vitals: vec![vital], place };
-    let devices = vec![
-        device(STRAP, Vital::HEART_RATE, None),
-        device(BELT, Vital::ACCELERATION, Some(Place::Waist)),
-    ];
+    let devices = vec![device(STRAP, Vital::HEART_RATE, None), device(BELT, Vital::ACCELERATION, Some(Place::Waist))];
     doctor.set_devices(patient, &Devices { devices, cadences: BTreeMap::new() }).await.unwrap();
     let gateway = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
     let env = environment(folder.path(), &cloud, &dongle);

@@ -21,6 +21,8 @@ use crate::radio::counters::Counters;
 const SPILL_MAX: usize = 50_000;
 /// Reports taken together; the broker commits in groups anyway.
 const BATCH_MAX: usize = 256;
+/// Between two tries to publish what the broker could not take.
+const RETRY_US: i64 = 1_000_000;
 /// How long one publish may take before it counts as late.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(1);
 /// 2024-01-01: a clock before it was never set.
@@ -164,9 +166,9 @@ pub async fn run(
         }
     };
     let mut batch = Vec::new();
+    let mut retry_at = 0;
     loop {
         tokio::select! {
-            // The radio comes last: once it has ended, what is in flight is waited for.
             count = reports.recv_many(&mut batch, BATCH_MAX) => {
                 if count == 0 {
                     break;
@@ -188,9 +190,12 @@ pub async fn run(
                 }
             }
             Some((batch, result)) = publishing.next(), if !publishing.is_empty() => {
-                settle(batch, result, &mut spill, &counters);
+                if settle(batch, result, &mut spill, &counters) {
+                    retry_at = clock.mono_us() + RETRY_US;
+                }
             }
-            () = clock.sleep(Duration::from_secs(1)), if !spill.is_empty() && publishing.is_empty() => {
+            () = clock.sleep_until(retry_at), if !spill.is_empty() => {
+                retry_at = clock.mono_us() + RETRY_US;
                 let again = spill.len().min(BATCH_MAX);
                 publishing.push(publish(spill.drain(..again).collect()));
             }
@@ -207,14 +212,14 @@ pub async fn run(
     }
 }
 
-/// What the broker could not take is kept for another try, the oldest given up first.
+/// What the broker could not take (`true`) is kept for another try, the oldest given up first.
 fn settle(
     batch: Vec<Reading>,
     result: Result<(), medmon_kit::sqlite::Error>,
     spill: &mut VecDeque<Reading>,
     counters: &Counters,
-) {
-    let Err(error) = result else { return };
+) -> bool {
+    let Err(error) = result else { return false };
     counters.add("publishes_failed", 1);
     tracing::warn!(%error, readings = batch.len(), "the broker did not take readings; kept for another try");
     spill.extend(batch);
@@ -222,6 +227,7 @@ fn settle(
         spill.pop_front();
         counters.add("readings_lost", 1);
     }
+    true
 }
 
 #[cfg(test)]

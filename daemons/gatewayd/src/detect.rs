@@ -4,7 +4,6 @@
 //! facts the state is committed every few seconds; what came since is delivered again and, by its id, judged once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
@@ -21,7 +20,7 @@ use crate::facts::Facts;
 use crate::seen::Seen;
 
 const NAME: &str = "detect";
-const TICK: Duration = Duration::from_millis(500);
+const TICK_US: i64 = 500_000;
 /// Between facts: what came since is delivered again, and flash wears with every write.
 const COMMIT_US: i64 = 5_000_000;
 
@@ -144,6 +143,7 @@ pub async fn run(
     let mut now = Arc::clone(&settings.borrow_and_update());
     let mut state = restore(&facts, &now, &clock).await?;
     let (mut committed_us, mut unsaved) = (clock.mono_us(), true);
+    let mut tick_at = clock.mono_us() + TICK_US;
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
     let mut found = state.apply(&now, moment(&clock));
     loop {
@@ -153,7 +153,8 @@ pub async fn run(
                 found.extend(state.take(&delivery, &now, install));
                 unsaved = true;
             }
-            () = clock.sleep(TICK) => {
+            () = clock.sleep_until(tick_at) => {
+                tick_at = clock.mono_us() + TICK_US;
                 found.extend(state.tick(moment(&clock), &now, install));
                 service::progress();
             }

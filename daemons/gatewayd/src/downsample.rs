@@ -19,8 +19,8 @@ use crate::seen::Seen;
 
 /// A window closes so long after its end: readings that were in flight still come in.
 const GRACE_US: i64 = 2_000_000;
-/// State is committed at least so often while readings come.
-const COMMIT: Duration = Duration::from_secs(1);
+/// State is committed so often while readings come.
+const COMMIT_US: i64 = 1_000_000;
 /// A stop waits so long for readings that are still on their way.
 const DRAIN_US: i64 = 3_000_000;
 /// Windows of one envelope at most; a longer backlog makes several.
@@ -195,15 +195,16 @@ pub async fn run(
     let mut now = Arc::clone(&settings.borrow_and_update());
     let mut batch = Vec::new();
     let mut drain_began = None;
+    let mut changed = false;
+    let mut commit_at = clock.mono_us() + COMMIT_US;
     loop {
-        let mut changed = false;
         tokio::select! {
             count = deliveries.recv_many(&mut batch, READINGS_MAX) => {
                 if count == 0 {
                     return Ok(());
                 }
             }
-            () = clock.sleep(COMMIT) => {}
+            () = clock.sleep_until(commit_at) => {}
             Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
         }
         if settings.has_changed().unwrap_or(false) {
@@ -214,6 +215,10 @@ pub async fn run(
             changed |= delivery.offset > state.offset;
             state.offset = state.offset.max(delivery.offset);
         }
+        if clock.mono_us() < commit_at && drain_began.is_none() {
+            continue;
+        }
+        commit_at = clock.mono_us() + COMMIT_US;
         let last = *drain.borrow();
         let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
         let stopping = last.is_some_and(|last| state.offset >= last || late);
@@ -227,6 +232,7 @@ pub async fn run(
         if changed || !sealed.is_empty() {
             outbox.commit(&state, sealed).await?;
             broker.acknowledge(Stage::Downsample, state.offset).await?;
+            changed = false;
         }
         if stopping {
             return Ok(());

@@ -28,7 +28,12 @@ where
 }
 
 /// The one of `items` that `typed` names. `label` gives its id and how people call it.
-pub fn pick<'a, T>(what: &str, typed: &str, items: &'a [T], label: impl Fn(&T) -> (Uuid, String)) -> anyhow::Result<&'a T> {
+pub fn pick<'a, T>(
+    what: &str,
+    typed: &str,
+    items: &'a [T],
+    label: impl Fn(&T) -> (Uuid, String),
+) -> anyhow::Result<&'a T> {
     let wanted = typed.trim().to_lowercase();
     let labelled: Vec<_> = items.iter().map(|item| (item, label(item))).collect();
     let exact = |(_, (id, name)): &&(&T, (Uuid, String))| id.to_string() == wanted || name.to_lowercase() == wanted;
@@ -126,10 +131,13 @@ mod tests {
             (Uuid::from_u128(0x01ff_cccc << 96), "MO"),
         ];
         let pick = |typed| pick("patient", typed, &people, |(id, name)| (*id, (*name).to_owned()));
-        for (typed, name) in [("0199b", "DOE John"), ("morel", "MOREL André"), ("doe jea", "DOE Jeanne"), ("mo", "MO")] {
+        for (typed, name) in [("0199b", "DOE John"), ("morel", "MOREL André"), ("doe jea", "DOE Jeanne"), ("mo", "MO")]
+        {
             assert_eq!(pick(typed).unwrap().1, name, "{typed}");
         }
-        for (typed, code, says) in [("0199", 2, "DOE John"), ("DOE", 2, "2 of them"), ("x", 3, "list"), (" ", 2, "empty")] {
+        for (typed, code, says) in
+            [("0199", 2, "DOE John"), ("DOE", 2, "2 of them"), ("x", 3, "list"), (" ", 2, "empty")]
+        {
             let error = pick(typed).unwrap_err();
             assert_eq!(exit_code(&error), code, "{typed}");
             assert!(error.to_string().contains(says), "{error}");

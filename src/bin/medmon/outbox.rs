@@ -64,8 +64,7 @@ pub async fn send(client: &Client, waiting: &Waiting) -> anyhow::Result<Uuid> {
 /// Sends a write, or keeps it while the server does not answer. Gives the id once it is sent.
 pub async fn send_or_keep(session: &Session, patient: Option<String>, add: Addition) -> anyhow::Result<Option<Uuid>> {
     let client = session.client()?;
-    let waiting =
-        Waiting { key: Uuid::now_v7(), url: session.url()?.to_owned(), since: session.now, patient, add };
+    let waiting = Waiting { key: Uuid::now_v7(), url: session.url()?.to_owned(), since: session.now, patient, add };
     match send(&client, &waiting).await {
         Ok(id) => Ok(Some(id)),
         Err(error) if is_transient(&error) => {

@@ -169,7 +169,8 @@ impl Printer {
                 if rows.is_empty() {
                     return Ok(String::new());
                 }
-                let header = ["ID".to_owned()].into_iter().chain(columns.iter().map(|column| column.title.to_uppercase()));
+                let header =
+                    ["ID".to_owned()].into_iter().chain(columns.iter().map(|column| column.title.to_uppercase()));
                 Ok(columns_of(header.collect(), rows))
             }
         }
@@ -181,7 +182,9 @@ impl Printer {
         }
         match self.format {
             Output::Json | Output::Jsonl => self.json(item),
-            Output::Csv => self.render_list(&[item], |_| id.to_owned(), &columns.iter().map(by_ref).collect::<Vec<_>>()),
+            Output::Csv => {
+                self.render_list(&[item], |_| id.to_owned(), &columns.iter().map(by_ref).collect::<Vec<_>>())
+            }
             Output::Table | Output::Wide => {
                 let id_line = (!id.is_empty()).then(|| ("id".to_owned(), id.to_owned()));
                 let lines = columns.iter().map(|column| (column.title.to_owned(), flat(&(column.cell)(item))));

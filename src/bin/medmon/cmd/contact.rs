@@ -90,8 +90,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
         Verb::Add { patient, name, phone, relation, language, position } => {
             let who = find::patient(&client, &patient).await?;
             confirm(session, &format!("Text {name} at {phone} for"), &who)?;
-            let contact =
-                client.add_contact(who.id, &NewContact { name, phone, relation, language, position }).await?;
+            let contact = client.add_contact(who.id, &NewContact { name, phone, relation, language, position }).await?;
             if session.out.is_json() {
                 return session.out.document(&contact);
             }

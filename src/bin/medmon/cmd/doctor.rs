@@ -61,7 +61,9 @@ fn check(check: &'static str, state: State, evidence: impl Into<String>, remedy:
 fn configuration(session: &Session) -> Check {
     match &session.config_file {
         Some(path) => check("configuration", State::Ok, path.display().to_string(), ""),
-        None => check("configuration", State::Warning, "no file", "medmon config template > ~/.config/medmon/config.toml"),
+        None => {
+            check("configuration", State::Warning, "no file", "medmon config template > ~/.config/medmon/config.toml")
+        }
     }
 }
 

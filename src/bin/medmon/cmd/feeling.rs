@@ -57,7 +57,12 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
                 column("text", |feeling: &Feeling| feeling.text.clone()),
                 column("author", |feeling: &Feeling| feeling.author.clone()),
             ];
-            session.out.list(&feelings, |feeling| feeling.id.to_string(), &columns, "No feelings yet. `medmon feeling add`")
+            session.out.list(
+                &feelings,
+                |feeling| feeling.id.to_string(),
+                &columns,
+                "No feelings yet. `medmon feeling add`",
+            )
         }
     }
 }

@@ -72,7 +72,10 @@ fn code(session: &Session, made: &GatewayCode) -> anyhow::Result<()> {
         return session.out.document(made);
     }
     let until = session.out.time(made.expires_at);
-    eprintln!("{} ({}): good until {until}, shown once; on the box: medmon-gatewayd enrol CODE", made.gateway.name, made.gateway.id);
+    eprintln!(
+        "{} ({}): good until {until}, shown once; on the box: medmon-gatewayd enrol CODE",
+        made.gateway.name, made.gateway.id
+    );
     session.out.text(&made.code)
 }
 
@@ -80,10 +83,14 @@ fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {
     vec![
         column("name", |gateway: &Gateway| gateway.name.clone()),
         column("heard", |gateway: &Gateway| session.out.time_or_none(gateway.last_heard_at)),
-        column("patient", |gateway: &Gateway| gateway.patient.map_or_else(|| "-".to_owned(), |patient| patient.to_string())),
+        column("patient", |gateway: &Gateway| {
+            gateway.patient.map_or_else(|| "-".to_owned(), |patient| patient.to_string())
+        }),
         column("settings", |gateway: &Gateway| in_force(session, &gateway.settings)),
         wide("clock", |gateway: &Gateway| gateway.heartbeat.as_ref().map(|beat| name(&beat.clock)).unwrap_or_default()),
-        wide("release", |gateway: &Gateway| gateway.heartbeat.as_ref().map(|beat| beat.release.clone()).unwrap_or_default()),
+        wide("release", |gateway: &Gateway| {
+            gateway.heartbeat.as_ref().map(|beat| beat.release.clone()).unwrap_or_default()
+        }),
         wide("readings waiting", |gateway: &Gateway| beat(gateway, |beat| beat.readings_waiting)),
         wide("outbox waiting", |gateway: &Gateway| beat(gateway, |beat| beat.outbox_waiting)),
         wide("sms waiting", |gateway: &Gateway| beat(gateway, |beat| beat.sms_waiting)),

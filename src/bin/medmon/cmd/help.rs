@@ -22,7 +22,8 @@ pub fn run(topic: &[String]) -> anyhow::Result<ExitCode> {
             command.build();
             let mut at = &mut command;
             for word in words {
-                let unknown = || fail(Exit::Usage, format!("no help on `{}`; `medmon help` lists the nouns", words.join(" ")));
+                let unknown =
+                    || fail(Exit::Usage, format!("no help on `{}`; `medmon help` lists the nouns", words.join(" ")));
                 at = at.find_subcommand_mut(word).ok_or_else(unknown)?;
             }
             at.render_long_help().to_string()

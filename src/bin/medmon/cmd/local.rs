@@ -69,7 +69,9 @@ impl Verb {
     fn columns(&self) -> &'static [(&'static str, usize)] {
         match self {
             Self::Status => &[],
-            Self::Tap { .. } => &[("time", 27), ("device", 16), ("vital", 12), ("value", 8), ("unit", 5), ("quality", 8)],
+            Self::Tap { .. } => {
+                &[("time", 27), ("device", 16), ("vital", 12), ("value", 8), ("unit", 5), ("quality", 8)]
+            }
             Self::Alerts => &[
                 ("id", 36),
                 ("raised", 27),
@@ -90,7 +92,8 @@ pub async fn run(session: &Session, args: LocalArgs) -> anyhow::Result<()> {
     let path = args.socket.display();
     // Not an `io::Error` in the chain: a socket that breaks is no closed stdout.
     let lost = |error: std::io::Error| {
-        let message = format!("the gateway does not answer at {path}: {error}; does medmon-gatewayd run on this machine?");
+        let message =
+            format!("the gateway does not answer at {path}: {error}; does medmon-gatewayd run on this machine?");
         fail(Exit::Unreachable, message)
     };
     let mut stream = UnixStream::connect(&args.socket).await.map_err(lost)?;
@@ -104,7 +107,10 @@ pub async fn run(session: &Session, args: LocalArgs) -> anyhow::Result<()> {
             return shown.end();
         }
         if !line.ends_with('\n') && read as u64 == MAX_LINE {
-            return Err(fail(Exit::Failed, format!("{path} sends lines of more than {MAX_LINE} bytes; is it a gateway?")));
+            return Err(fail(
+                Exit::Failed,
+                format!("{path} sends lines of more than {MAX_LINE} bytes; is it a gateway?"),
+            ));
         }
         if !line.trim().is_empty() {
             shown.line(line.trim())?;

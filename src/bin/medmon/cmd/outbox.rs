@@ -31,7 +31,9 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let columns = [
                 column("since", |waiting: &Waiting| session.out.time(waiting.since)),
                 column("what", |waiting: &Waiting| waiting.add.noun().to_owned()),
-                column("patient", |waiting: &Waiting| waiting.patient.clone().unwrap_or_else(|| "own record".to_owned())),
+                column("patient", |waiting: &Waiting| {
+                    waiting.patient.clone().unwrap_or_else(|| "own record".to_owned())
+                }),
                 column("server", |waiting: &Waiting| waiting.url.clone()),
             ];
             session.out.list(&all, |waiting| waiting.key.to_string(), &columns, "Nothing waits.")

@@ -101,7 +101,8 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let ward = find::ward_id(&client, ward.as_deref()).await?;
             let query = PatientQuery { ward, archived: archived.then_some(true) };
             let patients = find::patients(&client, &query).await?;
-            let empty = "No patients yet. `medmon patient add --name \"DOE Jeanne\" --birth-year 1941 --nickname Jeanne`";
+            let empty =
+                "No patients yet. `medmon patient add --name \"DOE Jeanne\" --birth-year 1941 --nickname Jeanne`";
             session.out.list(&patients, |patient| patient.id.to_string(), &columns(session), empty)
         }
         Verb::Show { patient } => show(session, &find::patient(&client, &patient).await?),

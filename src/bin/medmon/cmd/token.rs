@@ -67,7 +67,14 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
                 column("role", |token: &Token| token.role.to_string()),
                 column("state", |token: &Token| {
                     let over = token.expires_at.is_some_and(|end| end <= session.now);
-                    if token.revoked_at.is_some() { "revoked" } else if over { "expired" } else { "valid" }.to_owned()
+                    if token.revoked_at.is_some() {
+                        "revoked"
+                    } else if over {
+                        "expired"
+                    } else {
+                        "valid"
+                    }
+                    .to_owned()
                 }),
                 column("expires", |token: &Token| session.out.time_or_none(token.expires_at)),
                 wide("created", |token: &Token| session.out.time(token.created_at)),

@@ -63,7 +63,9 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let columns = [
                 column("value", |latest: &Latest| latest.vital.show(latest.value)),
                 column("unit", |latest: &Latest| latest.unit.clone()),
-                column("trend", |latest: &Latest| latest.trend.map(|trend| trend.arrow().to_owned()).unwrap_or_default()),
+                column("trend", |latest: &Latest| {
+                    latest.trend.map(|trend| trend.arrow().to_owned()).unwrap_or_default()
+                }),
                 column("age", |latest: &Latest| when::age(latest.age_s)),
                 column("state", |latest: &Latest| match (latest.stale, latest.suspect) {
                     (true, _) => "unknown: too old".to_owned(),
@@ -98,7 +100,12 @@ fn rows(session: &Session, series: &Series) -> anyhow::Result<()> {
         wide("coverage", |point: &Point| format!("{:.2}", point.coverage)),
         wide("suspect", |point: &Point| point.suspect.to_string()),
     ];
-    let empty = format!("No {} between {} and {}.", series.vital, session.out.time(series.since), session.out.time(series.until));
+    let empty = format!(
+        "No {} between {} and {}.",
+        series.vital,
+        session.out.time(series.since),
+        session.out.time(series.until)
+    );
     session.out.list(&series.points, |point| session.out.time(point.at), &columns, &empty)
 }
 

@@ -32,7 +32,12 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
                 column("name", |ward: &Ward| ward.name.clone()),
                 column("on call", |ward: &Ward| ward.on_call_phone.clone().unwrap_or_default()),
             ];
-            session.out.list(&wards, |ward| ward.id.to_string(), &columns, "No wards yet. `medmon ward add --name NAME`")
+            session.out.list(
+                &wards,
+                |ward| ward.id.to_string(),
+                &columns,
+                "No wards yet. `medmon ward add --name NAME`",
+            )
         }
         Verb::Add { name, on_call_phone } => {
             let ward = client.add_ward(&NewWard { name, on_call_phone }).await?;

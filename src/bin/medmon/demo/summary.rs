@@ -136,12 +136,8 @@ impl Summary {
             Some(outbox) => outbox.rows(1000).await?,
             None => Vec::new(),
         };
-        let completed: BTreeMap<Uuid, i64> = local
-            .facts
-            .alerts()
-            .iter()
-            .filter_map(|alert| Some((alert.id, alert.raised()?.1.completed_us)))
-            .collect();
+        let completed: BTreeMap<Uuid, i64> =
+            local.facts.alerts().iter().filter_map(|alert| Some((alert.id, alert.raised()?.1.completed_us))).collect();
         let alerts = doctor.patient_alerts(patient, &AlertQuery::default(), &PageQuery::default()).await?.items;
         let mut raised = Vec::new();
         for alert in &alerts {
@@ -159,10 +155,15 @@ impl Summary {
                 acknowledged_by: alert.acknowledged_family.as_ref().map(|ack| ack.by.clone()),
             });
         }
-        self.sms.extend(texts.iter().map(|text| Text {
-            to: text.to.clone(),
-            text: text.text.clone(),
-            state: serde_json::to_value(text.state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default(),
+        self.sms.extend(texts.iter().map(|text| {
+            Text {
+                to: text.to.clone(),
+                text: text.text.clone(),
+                state: serde_json::to_value(text.state)
+                    .ok()
+                    .and_then(|state| state.as_str().map(str::to_owned))
+                    .unwrap_or_default(),
+            }
         }));
         let answers = home.relatives.iter().any(|relative| relative.answers);
         let mut left = raised.clone();
@@ -220,7 +221,10 @@ impl Summary {
         for raised in &self.unexpected {
             println!("UNEXPECTED {} {} {}", raised.patient, raised.condition.name(), raised.priority);
         }
-        println!("{}", if self.good() { "nothing lost, nothing missed, nothing unexpected" } else { "NOT as it should be" });
+        println!(
+            "{}",
+            if self.good() { "nothing lost, nothing missed, nothing unexpected" } else { "NOT as it should be" }
+        );
         Ok(())
     }
 }

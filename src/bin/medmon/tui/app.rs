@@ -504,3 +504,6 @@ fn without_family_name(name: &str) -> String {
     });
     shown.collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

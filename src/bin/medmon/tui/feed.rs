@@ -93,7 +93,9 @@ async fn board(
             failed => {
                 pause = if pause >= EVERY { Duration::from_secs(1) } else { (pause * 2).min(BACK_OFF) };
                 let late = || format!("{} takes longer than {} s", client.url(), PATIENCE.as_secs());
-                Message::Unanswered(failed.map_or_else(|_| late(), |answer| answer.map_or_else(|error| error.to_string(), |_| late())))
+                Message::Unanswered(
+                    failed.map_or_else(|_| late(), |answer| answer.map_or_else(|error| error.to_string(), |_| late())),
+                )
             }
         };
         if messages.send(message).await.is_err() {

@@ -103,7 +103,9 @@ impl Words {
         let (en, fr) = match condition {
             Condition::Bradycardia => ("bradycardia", "bradycardie"),
             Condition::Tachycardia => ("tachycardia", "tachycardie"),
-            Condition::TachycardiaActivityUnknown => ("tachycardia, activity unknown", "tachycardie, activité inconnue"),
+            Condition::TachycardiaActivityUnknown => {
+                ("tachycardia, activity unknown", "tachycardie, activité inconnue")
+            }
             Condition::Fever => ("fever", "fièvre"),
             Condition::Hypothermia => ("hypothermia", "hypothermie"),
             Condition::Hypoglycaemia => ("hypoglycaemia", "hypoglycémie"),
@@ -161,7 +163,7 @@ impl Words {
             Action::Last => self.pick("last", "dernier"),
             Action::Open => self.pick("open", "ouvrir"),
             Action::Back => self.pick("back", "retour"),
-            Action::Acknowledge => self.pick("acknowledge", "prendre en charge"),
+            Action::Acknowledge => self.pick("acknowledge", "acquitter"),
             Action::Silence => self.pick("silence", "suspendre"),
             Action::Report => self.pick("report", "rapport"),
             Action::Filter => self.pick("filter", "filtrer"),
@@ -263,7 +265,7 @@ static FR: Words = Words {
     not_acknowledged: "pas pris en charge par le service",
     active: "en cours",
     cleared: "fini depuis",
-    feels: "se sent",
+    feels: "moral",
     mood: "humeur",
     pain: "douleur",
     alerts: "Alertes",
@@ -271,7 +273,7 @@ static FR: Words = Words {
     reports: "Rapports",
     none: "aucun",
     loading: "demande …",
-    acknowledge: "Prendre en charge",
+    acknowledge: "Acquitter",
     acknowledge_question: "Vous vous en occupez pour le service ; les SMS s'arrêtent.",
     cancel: "Annuler",
     silence: "Suspendre",

@@ -86,6 +86,13 @@ impl Clock {
         tokio::time::sleep(self.real(duration)).await;
     }
 
+    /// Waits until the monotonic scale reaches `mono_us`. In a loop that other events wake, this keeps its pace where
+    /// [`Self::sleep`] would begin anew each time.
+    pub async fn sleep_until(&self, mono_us: i64) {
+        let left = (mono_us - self.mono_us()).max(0);
+        self.sleep(Duration::from_micros(left.unsigned_abs())).await;
+    }
+
     /// The real time that `duration` of this clock's time takes.
     pub fn real(&self, duration: Duration) -> Duration {
         match &self.inner.scaled {

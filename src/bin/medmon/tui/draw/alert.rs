@@ -18,13 +18,9 @@ pub fn draw(app: &App, alert: Uuid, styles: Styles, area: Rect, buf: &mut Buffer
         return Paragraph::new(format!("\n  {}", words.loading)).render(area, buf);
     };
     let alert = &detail.alert;
-    let [title, state, why, line] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(1),
-        Constraint::Length(2),
-        Constraint::Min(3),
-    ])
-    .areas(area);
+    let [title, state, why, line] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Length(2), Constraint::Min(3)])
+            .areas(area);
     let who = alert.patient.and_then(|patient| app.row(patient));
     let who = who.map_or_else(String::new, |row| format!(" · {} · {} {}", app.name(row), words.born, row.birth_year));
     let condition = words.condition(alert.condition, alert.vital);

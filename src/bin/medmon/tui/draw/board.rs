@@ -149,10 +149,7 @@ fn leading(row: &BoardRow) -> Vital {
     let has = |vital: Vital| row.vitals.iter().any(|latest| latest.vital == vital);
     let alarmed = row.alerts.first().map(|alert| alert.vital).filter(|vital| has(*vital));
     let first = || row.vitals.iter().map(|latest| latest.vital).find(|vital| COLUMNS.contains(vital));
-    alarmed
-        .or_else(|| has(Vital::HEART_RATE).then_some(Vital::HEART_RATE))
-        .or_else(first)
-        .unwrap_or(Vital::HEART_RATE)
+    alarmed.or_else(|| has(Vital::HEART_RATE).then_some(Vital::HEART_RATE)).or_else(first).unwrap_or(Vital::HEART_RATE)
 }
 
 /// "HR  118 ↗  3s", and whether it is too old to be believed: then a `?` stands for the arrow.
@@ -205,11 +202,14 @@ fn silent(app: &App, row: &BoardRow) -> String {
 fn told(app: &App, row: &BoardRow, width: usize) -> String {
     let words = app.look.words;
     let Some(alert) = row.alerts.first() else {
-        return row.feeling.as_ref().map_or_else(|| "–".to_owned(), |feeling| format!("{} {}/5", words.feels, feeling.mood));
+        return row
+            .feeling
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |feeling| format!("{} {}/5", words.feels, feeling.mood));
     };
     let at = |at| if width > 12 { format!(" {}", clock(app, at)) } else { String::new() };
     if let Some(ack) = &alert.acknowledged_ward {
-        return format!("✓ {}{}", ack.by, at(ack.at));
+        return format!("{}{}", ack.by, at(ack.at));
     }
     if let Some(ack) = &alert.acknowledged_family {
         return format!("OK {}{}", ack.by, at(ack.at));
@@ -244,8 +244,10 @@ fn more<'a>(app: &App, styles: Styles, row: &BoardRow, widths: &Widths, width: u
         Some(seconds) => format!("{} {} {}", gateway.name, app.look.words.heard, age(seconds + app.drift_s())),
         None => format!("{} {}", gateway.name, app.look.words.never_heard),
     });
-    let feeling = row.feeling.as_ref().map(|feeling| format!("{} {}/5 {}", app.look.words.feels, feeling.mood, feeling.text));
-    let parts: Vec<_> = [Some(explanation), feeling, gateway].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    let feeling =
+        row.feeling.as_ref().map(|feeling| format!("{} {}/5 {}", app.look.words.feels, feeling.mood, feeling.text));
+    let parts: Vec<_> =
+        [Some(explanation), feeling, gateway].into_iter().flatten().filter(|part| !part.is_empty()).collect();
     let used: usize = spans.iter().map(Span::width).sum();
     spans.push(Span::styled(fit(&parts.join(" · "), width.saturating_sub(used + 1)), styles.quiet()));
     Line::from(spans)

@@ -98,7 +98,10 @@ impl Widget for Chart<'_> {
             .render(plot, buf);
         let times = [0.0, 0.25, 0.5, 0.75].map(|share| {
             let at = Timestamp::from_second((from + share * (to - from)) as i64).unwrap_or(self.series.since);
-            (plot.x + (share * f64::from(plot.width)) as u16, at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M").to_string())
+            (
+                plot.x + (share * f64::from(plot.width)) as u16,
+                at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M").to_string(),
+            )
         });
         let step = if plot.width < 32 { 2 } else { 1 };
         for (x, text) in times.into_iter().step_by(step) {
@@ -122,7 +125,10 @@ fn runs(series: &Series) -> Vec<Vec<(f64, f64)>> {
     let mut before: Option<&Point> = None;
     for point in &series.points {
         let hole = before.is_none_or(|before| {
-            series.gaps.iter().any(|gap| gap.from_at >= before.at && gap.from_at <= point.at && gap.to_at <= point.last_at)
+            series
+                .gaps
+                .iter()
+                .any(|gap| gap.from_at >= before.at && gap.from_at <= point.at && gap.to_at <= point.last_at)
         });
         match runs.last_mut().filter(|_| !hole) {
             Some(run) => run.push(place(point)),

@@ -22,6 +22,9 @@ use super::input::KEYS;
 /// From this width on, the phone pane stands on the right.
 const WIDE: u16 = 150;
 
+/// From this width on, the header says who watches.
+const ROOMY: u16 = 110;
+
 /// Draws the whole screen.
 pub fn screen(app: &App, area: Rect, buf: &mut Buffer) {
     let styles = Styles { colour: app.look.colour };
@@ -68,10 +71,10 @@ pub fn screen(app: &App, area: Rect, buf: &mut Buffer) {
 
 fn draw_header(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     let words = app.look.words;
-    let mut left = vec![Span::styled(" medmon", styles.title())];
+    let (mut place, mut counts) = (Vec::new(), Vec::new());
     if let Some(board) = app.newest() {
         let of = board.ward.as_ref().unwrap_or(&board.site);
-        left.push(Span::raw(format!(" · {of} · {} {}  ", board.counts.patients, words.patients)));
+        place.push(Span::raw(format!("· {of} · {} {}  ", board.counts.patients, words.patients)));
         for (mark, count, style) in [
             ("***", board.counts.high, styles.high()),
             ("**", board.counts.medium, styles.medium()),
@@ -80,19 +83,25 @@ fn draw_header(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
             ("✓", board.counts.acknowledged, styles.calm()),
         ] {
             if count > 0 {
-                left.push(Span::styled(format!("{mark} {count}  "), style));
+                counts.push(Span::styled(format!("{mark} {count}  "), style));
             }
         }
     }
-    let link = app.link_age().map(|age| format!("{} {:.1} s  ", words.link, age.as_secs_f64().max(0.0)));
-    let clock = if area.width >= 110 { "%a %d %b %H:%M:%S %Z" } else { "%H:%M:%S" };
+    // What is cut on a narrow screen is the name of the ward, never how many wait.
+    let left = if area.width >= ROOMY { [place, counts] } else { [counts, place] };
+    let left = [Span::styled(" medmon ", styles.title())].into_iter().chain(left.into_iter().flatten());
+    let link = app.link_age().map(|age| match age.as_secs_f64().max(0.0) {
+        seconds @ 0.0..10.0 => format!("{} {seconds:.1} s  ", words.link),
+        _ => format!("{} {}  ", words.link, span(age)),
+    });
+    let clock = if area.width >= ROOMY { "%a %d %b %H:%M:%S %Z" } else { "%H:%M:%S" };
     let mut right = link.unwrap_or_default();
     right += &app.server_now().to_zoned_datetime(app.look.zone.clone()).strftime(clock).to_string();
-    if area.width >= 110 {
+    if area.width >= ROOMY {
         right = format!("{right}   {}", app.look.user);
     }
     right.push(' ');
-    Line::from(left).render(area, buf);
+    Line::from_iter(left).render(area, buf);
     // The clock and the age of the link are never cut: they say whether the rest can be believed.
     let width = (columns(&right) as u16).min(area.width);
     let place = Rect { x: area.right() - width, width, ..area };
@@ -107,16 +116,15 @@ fn draw_hints(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     if let Some(Overlay::Line(purpose @ (Purpose::Filter | Purpose::Palette), line)) = &app.overlay {
         let mark = if *purpose == Purpose::Filter { "/" } else { ":" };
         let mut spans = vec![Span::styled(format!(" {mark}"), styles.title())];
-        spans.extend(overlay::typed(line, styles));
+        // The end of a line that is longer than the screen: that is where one types.
+        let pieces = overlay::typed(line, area.width.saturating_sub(3).into(), styles);
+        spans.extend(pieces.into_iter().next_back().unwrap_or_default());
         if *purpose == Purpose::Palette && line.value().is_empty() {
             spans.push(Span::styled(format!("  {}", words.palette), styles.quiet()));
         }
         return Line::from(spans).render(area, buf);
     }
-    if let Some(note) = app.note() {
-        let (mark, style) = if note.bad { ("✗", styles.high()) } else { ("✓", styles.calm()) };
-        return Line::styled(format!(" {mark} {}", note.text), style).render(area, buf);
-    }
+    // That rows stand still, or that some are not shown, is said whatever else is to be said.
     let mut spans = Vec::new();
     if let Some(frozen) = app.frozen() {
         let news = if app.hides_news() { format!(": {}", words.new_while_frozen) } else { String::new() };
@@ -124,6 +132,11 @@ fn draw_hints(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     }
     if !app.filter.is_empty() {
         spans.push(Span::styled(format!(" {} \"{}\" ", words.filter, app.filter), styles.title()));
+    }
+    if let Some(note) = app.note() {
+        let (mark, style) = if note.bad { ("✗", styles.high()) } else { ("✓", styles.calm()) };
+        spans.push(Span::styled(format!(" {mark} {}", note.text), style));
+        return Line::from(spans).render(area, buf);
     }
     for binding in KEYS.iter().filter(|binding| binding.hint) {
         spans.push(Span::styled(format!(" {}", binding.shown), styles.title()));

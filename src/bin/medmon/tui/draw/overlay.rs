@@ -41,7 +41,11 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
             lines.extend(text(alert.explanation.as_deref().unwrap_or_default(), area));
             lines.extend(text(words.acknowledge_question, area));
             lines.push(Line::raw(""));
-            lines.push(Line::from(vec![button(words.acknowledge, !cancel), Span::raw("  "), button(words.cancel, *cancel)]));
+            lines.push(Line::from(vec![
+                button(words.acknowledge, !cancel),
+                Span::raw("  "),
+                button(words.cancel, *cancel),
+            ]));
             window(words.acknowledge, lines, styles, area, buf);
         }
         Some(Overlay::Line(purpose, line)) => {
@@ -50,11 +54,9 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
                 _ => (words.report, words.report_how),
             };
             let who = app.subject().map(|row| format!("{}, {} {}", app.name(row), words.born, row.birth_year));
-            let lines = vec![
-                Line::styled(who.unwrap_or_default(), styles.title()),
-                Line::from(typed(line, styles)),
-                Line::styled(how, styles.quiet()),
-            ];
+            let mut lines = vec![Line::styled(who.unwrap_or_default(), styles.title())];
+            lines.extend(typed(line, room(area), styles));
+            lines.push(Line::styled(how, styles.quiet()));
             window(title, lines, styles, area, buf);
         }
     }
@@ -62,20 +64,25 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
 
 /// A text in the lines of a window.
 fn text<'a>(text: &str, area: Rect) -> impl Iterator<Item = Line<'a>> {
-    wrapped(text, usize::from(area.width.saturating_sub(4).min(WIDTH).saturating_sub(4))).into_iter().map(Line::raw)
+    wrapped(text, room(area)).into_iter().map(Line::raw)
 }
 
-/// A line being typed, with its cursor.
-pub fn typed<'a>(line: &Input, styles: Styles) -> Vec<Span<'a>> {
-    let (before, rest): (String, String) = {
-        let letters: Vec<_> = line.value().chars().collect();
-        let at = line.cursor().min(letters.len());
-        (letters[..at].iter().collect(), letters[at..].iter().collect())
-    };
-    let mut rest = rest.chars();
-    let under = rest.next().unwrap_or(' ').to_string();
+/// Columns for text inside a window.
+fn room(area: Rect) -> usize {
+    area.width.saturating_sub(4).min(WIDTH).saturating_sub(4).into()
+}
+
+/// A line being typed, with its cursor, in pieces of `width` letters.
+pub fn typed<'a>(line: &Input, width: usize, styles: Styles) -> Vec<Line<'a>> {
+    let mut letters: Vec<_> = line.value().chars().collect();
+    let at = line.cursor().min(letters.len());
+    letters.push(' ');
     let cursor = styles.plain().add_modifier(Modifier::REVERSED);
-    vec![Span::raw(before), Span::styled(under, cursor), Span::raw(rest.collect::<String>())]
+    let span = |(index, letter): (usize, &char)| {
+        Span::styled(letter.to_string(), if index == at { cursor } else { styles.plain() })
+    };
+    let spans: Vec<_> = letters.iter().enumerate().map(span).collect();
+    spans.chunks(width.max(1)).map(|piece| Line::from(piece.to_vec())).collect()
 }
 
 /// A window in the middle, as large as its text.

@@ -45,7 +45,8 @@ pub fn draw(app: &App, patient: Uuid, styles: Styles, area: Rect, buf: &mut Buff
         format!("{} {} {}/5{pain} {}", day(app, feeling.at), words.mood, feeling.mood, feeling.text)
     });
     list(words.feelings, lines.collect(), app, styles, feelings, buf);
-    let lines = record.reports.iter().map(|report| format!("{} {}: {}", day(app, report.at), report.author, report.text));
+    let lines =
+        record.reports.iter().map(|report| format!("{} {}: {}", day(app, report.at), report.author, report.text));
     list(words.reports, lines.collect(), app, styles, reports, buf);
 }
 

@@ -39,7 +39,8 @@ pub fn side(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
 
 /// Below a narrow one: the last three, a line each.
 pub fn below(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
-    let block = Block::new().borders(Borders::TOP).title(format!("─ {} ", app.look.words.phone)).border_style(styles.quiet());
+    let block =
+        Block::new().borders(Borders::TOP).title(format!("─ {} ", app.look.words.phone)).border_style(styles.quiet());
     let inner = block.inner(area);
     block.render(area, buf);
     if app.phone.is_empty() {
