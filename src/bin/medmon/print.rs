@@ -96,32 +96,32 @@ impl Printer {
         columns: &[Column<'_, T>],
         empty: &str,
     ) -> anyhow::Result<()> {
+        self.list_by("id", items, id, columns, empty)
+    }
+
+    /// Prints a list of things that have no id but another key, called `key`.
+    pub fn list_by<T: Serialize>(
+        &self,
+        key: &str,
+        items: &[T],
+        id: impl Fn(&T) -> String,
+        columns: &[Column<'_, T>],
+        empty: &str,
+    ) -> anyhow::Result<()> {
         if items.is_empty() && !self.is_json() && !self.quiet {
             eprintln!("{empty}");
         }
-        self.write(&self.render_list(items, id, columns)?)
+        write(&self.render_list(key, items, id, columns)?)
     }
 
     /// Prints one thing.
     pub fn item<T: Serialize>(&self, item: &T, id: &str, columns: &[Column<'_, T>]) -> anyhow::Result<()> {
-        self.write(&self.render_item(item, id, columns)?)
-    }
-
-    /// Prints a text as it is, and an end of line. What a terminal would take for a command is taken out.
-    pub fn text(&self, text: &str) -> anyhow::Result<()> {
-        self.write(&format!("{}\n", printable(text)))
+        write(&self.render_item(item, id, columns)?)
     }
 
     /// Prints a document, whatever format is asked for.
     pub fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.write(&self.json(value)?)
-    }
-
-    /// Writes text out. A closed pipe is an `io::Error` at the top of the chain, see `fail::report`.
-    pub fn write(&self, text: &str) -> anyhow::Result<()> {
-        let mut out = stdout().lock();
-        out.write_all(text.as_bytes())?;
-        Ok(out.flush()?)
+        write(&self.json(value)?)
     }
 
     fn json(&self, value: &impl Serialize) -> anyhow::Result<String> {
@@ -134,6 +134,7 @@ impl Printer {
 
     fn render_list<T: Serialize>(
         &self,
+        key: &str,
         items: &[T],
         id: impl Fn(&T) -> String,
         columns: &[Column<'_, T>],
@@ -145,7 +146,7 @@ impl Printer {
             Output::Json => self.json(&items),
             Output::Jsonl => items.iter().map(|item| self.json(item)).collect(),
             Output::Csv => {
-                let header: Vec<_> = ["id".to_owned()].into_iter().chain(columns.iter().map(title)).collect();
+                let header: Vec<_> = [key.to_owned()].into_iter().chain(columns.iter().map(title)).collect();
                 let mut text = csv_line(&header);
                 for item in items {
                     let cells = columns.iter().map(|column| (column.cell)(item));
@@ -170,7 +171,7 @@ impl Printer {
                     return Ok(String::new());
                 }
                 let header =
-                    ["ID".to_owned()].into_iter().chain(columns.iter().map(|column| column.title.to_uppercase()));
+                    [key.to_uppercase()].into_iter().chain(columns.iter().map(|column| column.title.to_uppercase()));
                 Ok(columns_of(header.collect(), rows))
             }
         }
@@ -183,7 +184,7 @@ impl Printer {
         match self.format {
             Output::Json | Output::Jsonl => self.json(item),
             Output::Csv => {
-                self.render_list(&[item], |_| id.to_owned(), &columns.iter().map(by_ref).collect::<Vec<_>>())
+                self.render_list("id", &[item], |_| id.to_owned(), &columns.iter().map(by_ref).collect::<Vec<_>>())
             }
             Output::Table | Output::Wide => {
                 let id_line = (!id.is_empty()).then(|| ("id".to_owned(), id.to_owned()));
@@ -197,6 +198,18 @@ impl Printer {
             }
         }
     }
+}
+
+/// Prints a text as it is, and an end of line. What a terminal would take for a command is taken out.
+pub fn text(text: &str) -> anyhow::Result<()> {
+    write(&format!("{}\n", printable(text)))
+}
+
+/// Writes text on stdout. A closed pipe is an `io::Error` at the top of the chain, see `fail::report`.
+pub fn write(text: &str) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 fn by_ref<'a, T>(column: &'a Column<'_, T>) -> Column<'a, &'a T> {
@@ -282,7 +295,7 @@ mod tests {
         let printer = Printer { format, quiet, terminal, zone: TimeZone::get("Europe/Paris").unwrap() };
         let columns =
             [column("name", |thing: &Thing| thing.name.clone()), wide("at", |thing: &Thing| printer.time(thing.at))];
-        let list = printer.render_list(&things(), |thing| thing.id.clone(), &columns).unwrap();
+        let list = printer.render_list("id", &things(), |thing| thing.id.clone(), &columns).unwrap();
         let item = printer.render_item(&things()[0], "0199aaaa-1111", &columns).unwrap();
         format!("{list}-- item\n{item}")
     }

@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn durations_and_ages() {
-        assert_eq!(duration("2h 30m"), Ok(Duration::from_secs(9000)));
-        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(duration("2h 30m"), Ok(Duration::from_mins(150)));
+        assert_eq!(duration("1d"), Ok(Duration::from_hours(24)));
         assert!(duration("-5m").is_err() && duration("5").is_err());
         let ages: Vec<_> = [3, 240, 7260, 400_000].into_iter().map(age).collect();
         assert_eq!(ages, ["3s", "4m", "2h", "4d"]);

@@ -14,7 +14,7 @@ use super::{by_name, name};
 use crate::args::Span;
 use crate::fail::{Exit, fail};
 use crate::find;
-use crate::print::{Column, column, wide};
+use crate::print::{self, Column, column, wide};
 use crate::session::Session;
 use crate::tui::draw::facts;
 use crate::tui::words::Words;
@@ -156,7 +156,7 @@ fn show(session: &Session, alert: &AlertDetail, names: &HashMap<Uuid, String>) -
         let at = session.out.time(medmon_api::time(fact.at_us));
         format!("{at}  {}  ({})", facts::words(fact, &alert.alert, words, session.zone()), fact.author)
     });
-    session.out.text(&format!("\n{}", lines.collect::<Vec<_>>().join("\n")))
+    print::text(&format!("\n{}", lines.collect::<Vec<_>>().join("\n")))
 }
 
 fn columns<'a>(session: &'a Session, names: &'a HashMap<Uuid, String>) -> Vec<Column<'a, Alert>> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::print::plain;
+use crate::print::{self, plain};
 use crate::session::Session;
 
 /// Every key of every program with its default.
@@ -21,8 +21,7 @@ pub enum Verb {
 
 /// Prints the template. Needs no configuration that can be read.
 pub fn template() -> anyhow::Result<ExitCode> {
-    use std::io::Write;
-    std::io::stdout().lock().write_all(TEMPLATE.as_bytes())?;
+    print::write(TEMPLATE)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -41,7 +40,7 @@ pub fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
     let config = serde_json::to_value(&session.config)?;
     for (key, value) in config.as_object().into_iter().flatten() {
         let shown = if value.is_null() { "-".to_owned() } else { plain(value) };
-        session.out.text(&format!("client.{key}\t{shown}"))?;
+        print::text(&format!("client.{key}\t{shown}"))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use medmon_core::noun::Language;
 use super::{by_name, name};
 use crate::confirm::confirm;
 use crate::find;
-use crate::print::{Column, column, wide};
+use crate::print::{self, Column, column, wide};
 use crate::session::Session;
 
 /// Verbs.
@@ -94,7 +94,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             if session.out.is_json() {
                 return session.out.document(&contact);
             }
-            session.out.text(&contact.id.to_string())
+            print::text(&contact.id.to_string())
         }
         Verb::Edit { contact, patient, name, phone, relation, language, position } => {
             let who = find::patient(&client, &patient).await?;

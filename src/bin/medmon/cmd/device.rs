@@ -61,7 +61,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
                 column("place", |device: &Device| device.place.map(|place| name(&place)).unwrap_or_default()),
             ];
             let empty = format!("No sensors for {} yet. `medmon device assign ADDRESS --patient {}`", who.name, who.id);
-            session.out.list(&devices, |device| device.ieee.to_string(), &columns, &empty)
+            session.out.list_by("device", &devices, |device| device.ieee.to_string(), &columns, &empty)
         }
         Verb::Assign { device, patient, vitals, label, place } => {
             let who = find::patient(&client, &patient).await?;

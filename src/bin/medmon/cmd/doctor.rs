@@ -11,7 +11,7 @@ use crate::session::{Session, Theme};
 /// One check.
 #[derive(Serialize)]
 struct Check {
-    check: &'static str,
+    name: &'static str,
     state: State,
     evidence: String,
     remedy: String,
@@ -49,13 +49,13 @@ pub async fn run(session: &Session) -> anyhow::Result<ExitCode> {
         column("evidence", |check: &Check| check.evidence.clone()),
         column("remedy", |check: &Check| check.remedy.clone()),
     ];
-    session.out.list(&checks, |check| check.check.to_owned(), &columns, "")?;
+    session.out.list_by("check", &checks, |check| check.name.to_owned(), &columns, "")?;
     let failed = checks.iter().any(|check| check.state == State::Failed);
     Ok(if failed { ExitCode::from(Exit::Verdict as u8) } else { ExitCode::SUCCESS })
 }
 
-fn check(check: &'static str, state: State, evidence: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check { check, state, evidence: evidence.into(), remedy: remedy.into() }
+fn check(name: &'static str, state: State, evidence: impl Into<String>, remedy: impl Into<String>) -> Check {
+    Check { name, state, evidence: evidence.into(), remedy: remedy.into() }
 }
 
 fn configuration(session: &Session) -> Check {

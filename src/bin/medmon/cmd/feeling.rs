@@ -5,7 +5,7 @@ use medmon_api::feeling::{Feeling, NewFeeling};
 
 use crate::find;
 use crate::outbox::{self, Addition};
-use crate::print::column;
+use crate::print::{self, column};
 use crate::session::Session;
 
 /// Verbs.
@@ -41,7 +41,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let add = Addition::Feeling(NewFeeling { mood, pain, text });
             match outbox::send_or_keep(session, patient, add).await? {
                 Some(id) if session.out.is_json() => session.out.document(&serde_json::json!({ "id": id })),
-                Some(id) => session.out.text(&id.to_string()),
+                Some(id) => print::text(&id.to_string()),
                 None => Ok(()),
             }
         }

@@ -7,7 +7,7 @@ use super::name;
 use super::patient::in_force;
 use crate::fail::{Exit, fail};
 use crate::find;
-use crate::print::{Column, column, wide};
+use crate::print::{self, Column, column, wide};
 use crate::session::Session;
 
 /// Verbs.
@@ -76,7 +76,7 @@ fn code(session: &Session, made: &GatewayCode) -> anyhow::Result<()> {
         "{} ({}): good until {until}, shown once; on the box: medmon-gatewayd enrol CODE",
         made.gateway.name, made.gateway.id
     );
-    session.out.text(&made.code)
+    print::text(&made.code)
 }
 
 fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {

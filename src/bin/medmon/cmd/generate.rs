@@ -8,12 +8,13 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::Args;
+use crate::print;
 
 /// Prints completions for a shell.
 pub fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "medmon", &mut text);
-    std::io::Write::write_all(&mut std::io::stdout().lock(), &text)?;
+    print::write(&String::from_utf8(text)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,13 +1,13 @@
 //! `medmon help`: a noun, a verb, or a topic.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 
 use crate::args::Args;
 use crate::fail::{EXIT_CODES, Exit, fail};
+use crate::print;
 
 /// Prints help on `topic`.
 pub fn run(topic: &[String]) -> anyhow::Result<ExitCode> {
@@ -29,6 +29,6 @@ pub fn run(topic: &[String]) -> anyhow::Result<ExitCode> {
             at.render_long_help().to_string()
         }
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    print::write(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -84,7 +84,7 @@ fn show(session: &Session, limits: &PatientLimits) -> anyhow::Result<()> {
         column("default", |row: &LimitValue| row.default.to_string()),
         wide("source", |row: &LimitValue| row.source.clone()),
     ];
-    session.out.list(&limits.limits, |row| row.key.clone(), &columns, "")
+    session.out.list_by("key", &limits.limits, |row| row.key.clone(), &columns, "")
 }
 
 #[cfg(test)]

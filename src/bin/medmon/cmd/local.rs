@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 use crate::args::Output;
 use crate::fail::{Exit, fail};
-use crate::print::{csv_line, plain};
+use crate::print::{self, csv_line, plain};
 use crate::session::Session;
 
 /// A gateway that sends longer lines is not ours.
@@ -68,7 +68,6 @@ impl Verb {
     /// Columns with the least width each; what is not named here is only in the documents.
     fn columns(&self) -> &'static [(&'static str, usize)] {
         match self {
-            Self::Status => &[],
             Self::Tap { .. } => {
                 &[("time", 27), ("device", 16), ("vital", 12), ("value", 8), ("unit", 5), ("quality", 8)]
             }
@@ -82,7 +81,8 @@ impl Verb {
                 ("cleared", 27),
             ],
             Self::Sms => &[("id", 36), ("to", 14), ("state", 10), ("attempts", 8), ("code", 4), ("text", 20)],
-            Self::Devices => &[],
+            // As the gateway gives them.
+            Self::Status | Self::Devices => &[],
         }
     }
 }
@@ -135,14 +135,14 @@ impl Shown<'_> {
         }
         let out = &self.session.out;
         match (out.format(), self.verb) {
-            (Output::Jsonl, _) => out.write(&format!("{line}\n")),
+            (Output::Jsonl, _) => print::write(&format!("{line}\n")),
             // One document: the object itself, or the list once it is complete.
             (Output::Json, Verb::Status) => out.document(&value),
             (Output::Json, _) => {
                 self.document.push(value);
                 Ok(())
             }
-            (_, Verb::Status) => self.status(&value),
+            (_, Verb::Status) => status(&value),
             _ => self.row(&value),
         }
     }
@@ -154,14 +154,6 @@ impl Shown<'_> {
         }
     }
 
-    fn status(&self, value: &Value) -> anyhow::Result<()> {
-        let none = Map::new();
-        for (key, value) in value.as_object().unwrap_or(&none) {
-            self.session.out.text(&format!("{key}\t{}", plain(value)))?;
-        }
-        Ok(())
-    }
-
     /// A tap has no end, so rows are not laid out together: each column has a least width on a terminal.
     fn row(&mut self, value: &Value) -> anyhow::Result<()> {
         let out = &self.session.out;
@@ -169,12 +161,14 @@ impl Shown<'_> {
         let laid_out = |cells: Vec<(String, usize)>| {
             if padded {
                 let cells: Vec<_> = cells.iter().map(|(cell, width)| format!("{cell:<width$}")).collect();
-                return out.text(cells.join("  ").trim_end());
+                return print::text(cells.join("  ").trim_end());
             }
             let cells: Vec<_> = cells.into_iter().map(|(cell, _)| cell).collect();
             match out.format() {
-                Output::Csv => out.write(&csv_line(&cells)),
-                _ => out.text(&cells.iter().map(|cell| cell.replace(['\t', '\n'], " ")).collect::<Vec<_>>().join("\t")),
+                Output::Csv => print::write(&csv_line(&cells)),
+                _ => print::text(
+                    &cells.iter().map(|cell| cell.replace(['\t', '\n'], " ")).collect::<Vec<_>>().join("\t"),
+                ),
             }
         };
         if self.columns.is_empty() {
@@ -191,4 +185,9 @@ impl Shown<'_> {
         }
         laid_out(self.columns.iter().map(|(key, width)| (plain(&value[key.as_str()]), *width)).collect())
     }
+}
+
+fn status(value: &Value) -> anyhow::Result<()> {
+    let lines = value.as_object().into_iter().flatten();
+    lines.map(|(key, value)| format!("{key}\t{}", plain(value))).try_for_each(|line| print::text(&line))
 }

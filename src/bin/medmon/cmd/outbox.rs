@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::fail::{Exit, fail};
 use crate::find;
 use crate::outbox::{self, Waiting};
-use crate::print::column;
+use crate::print::{self, column};
 use crate::session::Session;
 
 /// Verbs.
@@ -57,7 +57,7 @@ async fn flush(session: &Session, all: &[Waiting]) -> anyhow::Result<()> {
         match outbox::send(&client, waiting).await {
             Ok(id) => {
                 outbox::forget(session, waiting.key)?;
-                session.out.text(&id.to_string())?;
+                print::text(&id.to_string())?;
             }
             // The server does not answer: the rest would fail alike, and is kept.
             Err(error) if outbox::is_transient(&error) => return Err(error),

@@ -9,7 +9,7 @@ use medmon_core::noun::Language;
 use super::{by_name, name};
 use crate::confirm::confirm;
 use crate::find;
-use crate::print::{Column, column, wide};
+use crate::print::{self, Column, column, wide};
 use crate::session::Session;
 
 /// Verbs.
@@ -151,7 +151,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
 
 /// Prints what was made: its id, or the document.
 fn made(session: &Session, patient: &Patient) -> anyhow::Result<()> {
-    if session.out.is_json() { show(session, patient) } else { session.out.text(&patient.id.to_string()) }
+    if session.out.is_json() { show(session, patient) } else { print::text(&patient.id.to_string()) }
 }
 
 fn show(session: &Session, patient: &Patient) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use crate::confirm::confirm;
 use crate::fail::{Exit, fail};
 use crate::find;
 use crate::outbox::{self, Addition};
-use crate::print::{column, wide};
+use crate::print::{self, column, wide};
 use crate::session::{Session, write_private};
 
 /// Verbs.
@@ -93,7 +93,7 @@ fn show(session: &Session, report: &Report) -> anyhow::Result<()> {
         wide("patient", |report: &Report| report.patient.to_string()),
     ];
     session.out.item(report, &report.id.to_string(), &columns)?;
-    if session.out.is_json() { Ok(()) } else { session.out.text(&format!("\n{}", report.text.trim_end())) }
+    if session.out.is_json() { Ok(()) } else { print::text(&format!("\n{}", report.text.trim_end())) }
 }
 
 fn first_line(text: &str) -> String {
@@ -145,7 +145,7 @@ async fn add(
     }
     match sent? {
         Some(id) if session.out.is_json() => session.out.document(&serde_json::json!({ "id": id })),
-        Some(id) => session.out.text(&id.to_string()),
+        Some(id) => print::text(&id.to_string()),
         None => Ok(()),
     }
 }

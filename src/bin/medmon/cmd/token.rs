@@ -8,7 +8,7 @@ use medmon_core::noun::Role;
 
 use crate::fail::{Exit, fail};
 use crate::find;
-use crate::print::{column, wide};
+use crate::print::{self, column, wide};
 use crate::session::Session;
 use crate::when;
 
@@ -57,7 +57,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
                 return session.out.document(&made);
             }
             eprintln!("{} ({}), {}: shown once", made.about.name, made.about.role, made.about.id);
-            session.out.text(&made.token)
+            print::text(&made.token)
         }
         Verb::List => {
             let client = &client;

@@ -9,7 +9,7 @@ use medmon_core::noun::Vital;
 use super::by_name;
 use crate::args::Span;
 use crate::find;
-use crate::print::{column, wide};
+use crate::print::{self, column, wide};
 use crate::session::Session;
 use crate::tui::draw::chart;
 use crate::when;
@@ -75,7 +75,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
                 wide("at", |latest: &Latest| session.out.time(latest.at)),
             ];
             let empty = "Nothing is measured for this patient yet. `medmon patient bind` lets a gateway speak for them";
-            session.out.list(&latest, |latest| latest.vital.to_string(), &columns, empty)
+            session.out.list_by("vital", &latest, |latest| latest.vital.to_string(), &columns, empty)
         }
     }
 }
@@ -106,7 +106,7 @@ fn rows(session: &Session, series: &Series) -> anyhow::Result<()> {
         session.out.time(series.since),
         session.out.time(series.until)
     );
-    session.out.list(&series.points, |point| session.out.time(point.at), &columns, &empty)
+    session.out.list_by("at", &series.points, |point| session.out.time(point.at), &columns, &empty)
 }
 
 fn draw(session: &Session, series: &Series) -> anyhow::Result<()> {
@@ -114,5 +114,5 @@ fn draw(session: &Session, series: &Series) -> anyhow::Result<()> {
         Ok((width, height)) if session.out.is_terminal() => (width.clamp(40, 200), (height / 2).clamp(10, 24)),
         _ => (100, 16),
     };
-    session.out.write(&chart::to_text(series, session.zone(), width, height))
+    print::write(&chart::to_text(series, session.zone(), width, height))
 }

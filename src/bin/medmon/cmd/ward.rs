@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use medmon_api::ward::{NewWard, Ward};
 
-use crate::print::column;
+use crate::print::{self, column};
 use crate::session::Session;
 
 /// Verbs.
@@ -41,7 +41,7 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
         }
         Verb::Add { name, on_call_phone } => {
             let ward = client.add_ward(&NewWard { name, on_call_phone }).await?;
-            if session.out.is_json() { session.out.document(&ward) } else { session.out.text(&ward.id.to_string()) }
+            if session.out.is_json() { session.out.document(&ward) } else { print::text(&ward.id.to_string()) }
         }
     }
 }

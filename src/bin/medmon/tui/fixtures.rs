@@ -167,7 +167,7 @@ fn series(vital: Vital, of: impl Fn(f64) -> f64) -> Series {
         unit: vital.unit().into(),
         since,
         until: now(),
-        step_s: Some(span_s as u32),
+        step_s: Some(span_s),
         coverage: 0.88,
         points: points.collect(),
         gaps: vec![Hole { from_at: hole.0, to_at: hole.1, lost: Some(208) }],

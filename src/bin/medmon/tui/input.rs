@@ -127,7 +127,7 @@ pub fn palette(line: &str) -> Result<Typed, String> {
     let (verb, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
     let rest = rest.trim();
     Ok(match (verb, rest) {
-        ("open", "") | ("o", "") => Typed::Action(Action::Open),
+        ("open" | "o", "") => Typed::Action(Action::Open),
         ("open" | "o", name) => Typed::Open(name.to_owned()),
         ("ack" | "a", "") => Typed::Action(Action::Acknowledge),
         ("silence" | "s", "") => Typed::Action(Action::Silence),

@@ -238,7 +238,7 @@ impl App {
             // None or several: the filter shows which.
             _ => {
                 self.screens.truncate(1);
-                self.filter = name.to_owned();
+                name.clone_into(&mut self.filter);
                 self.keep_selection();
                 Vec::new()
             }

@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Paragraph, Widget, Wrap};
 use uuid::Uuid;
 
 use super::facts::{self, stars};
-use super::style::Styles;
+use super::style::{Styles, TITLE};
 use super::{clock, fit};
 use crate::tui::app::App;
 
@@ -26,7 +26,7 @@ pub fn draw(app: &App, alert: Uuid, styles: Styles, area: Rect, buf: &mut Buffer
     let condition = words.condition(alert.condition, alert.vital);
     Line::from(vec![
         Span::styled(format!(" {} {condition}", stars(alert.priority)), styles.high()),
-        Span::styled(who, styles.title()),
+        Span::styled(who, TITLE),
     ])
     .render(title, buf);
     let answered = match &alert.acknowledged_ward {

@@ -10,7 +10,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::style::Styles;
+use super::style::{PLAIN, Styles, TITLE};
 use super::{clock, fit, seconds_since};
 use crate::tui::app::{App, lit, urgency};
 use crate::when::age;
@@ -101,7 +101,7 @@ fn mark_style(styles: Styles, row: &BoardRow) -> Style {
         (Section::NeedsAnswer, _) => styles.low(),
         (Section::NotHeard, _) => styles.unknown(),
         (Section::Answered, _) => styles.calm(),
-        (Section::Calm, _) => styles.plain(),
+        (Section::Calm, _) => PLAIN,
     }
 }
 
@@ -118,9 +118,9 @@ fn line<'a>(app: &App, styles: Styles, row: &BoardRow, selected: bool, widths: &
     };
     let name = format!("{} {}", fit(&app.name(row), widths.name - 5).trim_end(), row.birth_year);
     // High blinks as a whole name, medium by its mark: nothing else on the board moves.
-    let name_style = if urgency(row) == Some(Priority::High) { blinking } else { styles.title() };
+    let name_style = if urgency(row) == Some(Priority::High) { blinking } else { TITLE };
     let mut spans = vec![
-        Span::styled(if selected { "▌" } else { " " }, styles.title()),
+        Span::styled(if selected { "▌" } else { " " }, TITLE),
         Span::styled(fit(mark(row), 3), blinking),
         Span::raw(format!(" {time:<5} {old:>3}  ")),
         Span::styled(fit(&name, widths.name), name_style),
@@ -136,11 +136,11 @@ fn line<'a>(app: &App, styles: Styles, row: &BoardRow, selected: bool, widths: &
         let style = match (stale, alarmed) {
             (true, _) => styles.old(),
             (false, true) => style,
-            (false, false) => styles.plain(),
+            (false, false) => PLAIN,
         };
         spans.push(Span::styled(fit(&text, VALUE), style));
     }
-    spans.push(Span::styled(fit(&told(app, row, widths.told), widths.told), styles.plain()));
+    spans.push(Span::styled(fit(&told(app, row, widths.told), widths.told), PLAIN));
     Line::from(spans)
 }
 
@@ -168,7 +168,9 @@ fn value(app: &App, vital: Vital, latest: Option<&Latest>) -> (String, bool) {
 /// What is the matter. The explanation comes along where there is room for it.
 fn what(app: &App, row: &BoardRow, widths: &Widths) -> String {
     let words = app.look.words;
-    let Some(alert) = row.alerts.first() else {
+    // A row that is not heard says so, even where an alert that is answered stands first.
+    let reason = row.alerts.first().filter(|alert| row.section != Section::NotHeard || alert.class == Class::Technical);
+    let Some(alert) = reason else {
         return match (&row.gateway, row.section) {
             (None, _) => words.no_gateway.to_owned(),
             (Some(_), Section::NotHeard) => silent(app, row),
@@ -230,14 +232,14 @@ fn sms(app: &App, alert: &Alert, width: usize) -> Option<String> {
 
 /// The second line of the selected row: the other values, then what fired.
 fn more<'a>(app: &App, styles: Styles, row: &BoardRow, widths: &Widths, width: usize) -> Line<'a> {
-    let mut spans = vec![Span::styled("▌", styles.title()), Span::raw("     ")];
+    let mut spans = vec![Span::styled("▌", TITLE), Span::raw("     ")];
     let shown = if widths.values == 1 { vec![leading(row)] } else { COLUMNS[..widths.values].to_vec() };
     let others = row.vitals.iter().filter(|latest| COLUMNS.contains(&latest.vital) && !shown.contains(&latest.vital));
     for latest in others {
         let (text, stale) = value(app, latest.vital, Some(latest));
         // Closer together than in columns.
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        spans.push(Span::styled(format!("{text}   "), if stale { styles.old() } else { styles.plain() }));
+        spans.push(Span::styled(format!("{text}   "), if stale { styles.old() } else { PLAIN }));
     }
     let explanation = row.alerts.first().and_then(|alert| alert.explanation.clone()).unwrap_or_default();
     let gateway = row.gateway.as_ref().map(|gateway| match gateway.heard_age_s {

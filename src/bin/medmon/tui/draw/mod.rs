@@ -15,7 +15,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use self::style::Styles;
+use self::style::{PLAIN, Styles, TITLE};
 use super::app::{App, Overlay, Purpose, Screen};
 use super::input::KEYS;
 
@@ -89,7 +89,7 @@ fn draw_header(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     }
     // What is cut on a narrow screen is the name of the ward, never how many wait.
     let left = if area.width >= ROOMY { [place, counts] } else { [counts, place] };
-    let left = [Span::styled(" medmon ", styles.title())].into_iter().chain(left.into_iter().flatten());
+    let left = [Span::styled(" medmon ", TITLE)].into_iter().chain(left.into_iter().flatten());
     let link = app.link_age().map(|age| match age.as_secs_f64().max(0.0) {
         seconds @ 0.0..10.0 => format!("{} {seconds:.1} s  ", words.link),
         _ => format!("{} {}  ", words.link, span(age)),
@@ -101,11 +101,11 @@ fn draw_header(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
         right = format!("{right}   {}", app.look.user);
     }
     right.push(' ');
-    Line::from_iter(left).render(area, buf);
+    left.collect::<Line>().render(area, buf);
     // The clock and the age of the link are never cut: they say whether the rest can be believed.
     let width = (columns(&right) as u16).min(area.width);
     let place = Rect { x: area.right() - width, width, ..area };
-    buf.set_style(place, styles.plain());
+    buf.set_style(place, PLAIN);
     let gap = Rect { x: place.x.saturating_sub(1).max(area.x), width: 1, ..area };
     Line::raw(" ").render(gap, buf);
     Line::raw(right).render(place, buf);
@@ -115,9 +115,9 @@ fn draw_hints(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     let words = app.look.words;
     if let Some(Overlay::Line(purpose @ (Purpose::Filter | Purpose::Palette), line)) = &app.overlay {
         let mark = if *purpose == Purpose::Filter { "/" } else { ":" };
-        let mut spans = vec![Span::styled(format!(" {mark}"), styles.title())];
+        let mut spans = vec![Span::styled(format!(" {mark}"), TITLE)];
         // The end of a line that is longer than the screen: that is where one types.
-        let pieces = overlay::typed(line, area.width.saturating_sub(3).into(), styles);
+        let pieces = overlay::typed(line, area.width.saturating_sub(3).into());
         spans.extend(pieces.into_iter().next_back().unwrap_or_default());
         if *purpose == Purpose::Palette && line.value().is_empty() {
             spans.push(Span::styled(format!("  {}", words.palette), styles.quiet()));
@@ -131,7 +131,7 @@ fn draw_hints(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(format!(" {} {}{news} ", words.frozen, span(frozen)), styles.alarm(true)));
     }
     if !app.filter.is_empty() {
-        spans.push(Span::styled(format!(" {} \"{}\" ", words.filter, app.filter), styles.title()));
+        spans.push(Span::styled(format!(" {} \"{}\" ", words.filter, app.filter), TITLE));
     }
     if let Some(note) = app.note() {
         let (mark, style) = if note.bad { ("✗", styles.high()) } else { ("✓", styles.calm()) };
@@ -139,7 +139,7 @@ fn draw_hints(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
         return Line::from(spans).render(area, buf);
     }
     for binding in KEYS.iter().filter(|binding| binding.hint) {
-        spans.push(Span::styled(format!(" {}", binding.shown), styles.title()));
+        spans.push(Span::styled(format!(" {}", binding.shown), TITLE));
         spans.push(Span::raw(format!(" {} ", words.action(binding.action))));
     }
     Line::from(spans).render(area, buf);

@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 use tui_input::Input;
 
 use super::facts::stars;
-use super::style::Styles;
+use super::style::{PLAIN, Styles, TITLE};
 use super::{fit, wrapped};
 use crate::tui::app::{App, Overlay, Purpose};
 use crate::tui::input::KEYS;
@@ -26,7 +26,7 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
             let mut lines: Vec<_> = keys.collect();
             lines.extend(text(&format!(": {}", words.palette), area));
             lines.extend(text(words.help_note, area));
-            window(words.help, lines, styles, area, buf);
+            window(words.help, lines, area, buf);
         }
         Some(Overlay::Confirm { alert, who, cancel }) => {
             let button = |text: &str, marked: bool| {
@@ -35,7 +35,7 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
             };
             let condition = words.condition(alert.condition, alert.vital);
             let mut lines = vec![
-                Line::styled(who.clone(), styles.title()),
+                Line::styled(who.clone(), TITLE),
                 Line::styled(format!("{} {condition}", stars(alert.priority)), styles.high()),
             ];
             lines.extend(text(alert.explanation.as_deref().unwrap_or_default(), area));
@@ -46,7 +46,7 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
                 Span::raw("  "),
                 button(words.cancel, *cancel),
             ]));
-            window(words.acknowledge, lines, styles, area, buf);
+            window(words.acknowledge, lines, area, buf);
         }
         Some(Overlay::Line(purpose, line)) => {
             let (title, how) = match purpose {
@@ -54,10 +54,10 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
                 _ => (words.report, words.report_how),
             };
             let who = app.subject().map(|row| format!("{}, {} {}", app.name(row), words.born, row.birth_year));
-            let mut lines = vec![Line::styled(who.unwrap_or_default(), styles.title())];
-            lines.extend(typed(line, room(area), styles));
+            let mut lines = vec![Line::styled(who.unwrap_or_default(), TITLE)];
+            lines.extend(typed(line, room(area)));
             lines.push(Line::styled(how, styles.quiet()));
-            window(title, lines, styles, area, buf);
+            window(title, lines, area, buf);
         }
     }
 }
@@ -73,27 +73,26 @@ fn room(area: Rect) -> usize {
 }
 
 /// A line being typed, with its cursor, in pieces of `width` letters.
-pub fn typed<'a>(line: &Input, width: usize, styles: Styles) -> Vec<Line<'a>> {
+pub fn typed<'a>(line: &Input, width: usize) -> Vec<Line<'a>> {
     let mut letters: Vec<_> = line.value().chars().collect();
     let at = line.cursor().min(letters.len());
     letters.push(' ');
-    let cursor = styles.plain().add_modifier(Modifier::REVERSED);
-    let span = |(index, letter): (usize, &char)| {
-        Span::styled(letter.to_string(), if index == at { cursor } else { styles.plain() })
-    };
+    let cursor = PLAIN.add_modifier(Modifier::REVERSED);
+    let span =
+        |(index, letter): (usize, &char)| Span::styled(letter.to_string(), if index == at { cursor } else { PLAIN });
     let spans: Vec<_> = letters.iter().enumerate().map(span).collect();
     spans.chunks(width.max(1)).map(|piece| Line::from(piece.to_vec())).collect()
 }
 
 /// A window in the middle, as large as its text.
-fn window(title: &str, lines: Vec<Line<'_>>, styles: Styles, area: Rect, buf: &mut Buffer) {
+fn window(title: &str, lines: Vec<Line<'_>>, area: Rect, buf: &mut Buffer) {
     let width = area.width.saturating_sub(4).min(WIDTH);
     let height = (lines.len() as u16 + 2).min(area.height);
     let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
     let place = Rect { x, y, width, height };
     Clear.render(place, buf);
     let block = Block::bordered()
-        .title(Span::styled(format!(" {title} "), styles.title()))
+        .title(Span::styled(format!(" {title} "), TITLE))
         .padding(ratatui::widgets::Padding::horizontal(1));
     Paragraph::new(Text::from(lines)).block(block).render(place, buf);
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::chart::Chart;
 use super::facts::stars;
-use super::style::Styles;
+use super::style::{PLAIN, Styles, TITLE};
 use super::{clock, fit, seconds_since};
 use crate::tui::app::{App, Record};
 use crate::when::age;
@@ -66,7 +66,7 @@ fn head<'a>(app: &App, row: &BoardRow, styles: Styles) -> Line<'a> {
         },
     );
     let mut spans = vec![
-        Span::styled(format!(" {} ", app.name(row)), styles.title()),
+        Span::styled(format!(" {} ", app.name(row)), TITLE),
         Span::raw(format!("· {} {} · ", words.born, row.birth_year)),
     ];
     if let Some(alert) = row.alerts.first() {
@@ -96,7 +96,7 @@ fn chart(app: &App, row: &BoardRow, record: &Record, series: &Series, styles: St
         title += &format!(" · {} {low}…{high}", words.limits);
     }
     let stale = latest.is_none_or(|latest| latest.stale);
-    let style = if stale { styles.old() } else { styles.title() };
+    let style = if stale { styles.old() } else { TITLE };
     let block = Block::bordered().title(Span::styled(format!("{title} "), style)).border_style(styles.quiet());
     let inner = block.inner(area);
     block.render(area, buf);
@@ -126,7 +126,7 @@ fn draw_alerts(app: &App, record: &Record, styles: Styles, area: Rect, buf: &mut
     for (alert, y) in record.alerts.iter().skip(skip).zip(inner.top()..inner.bottom()) {
         let cursor = if Some(alert.id) == app.selected_alert() { "▌" } else { " " };
         let text = format!("{cursor}{}", alert_line(app, alert));
-        let style = if alert.open && alert.acknowledged_ward.is_none() { styles.high() } else { styles.plain() };
+        let style = if alert.open && alert.acknowledged_ward.is_none() { styles.high() } else { PLAIN };
         Line::styled(fit(&text, inner.width.into()), style).render(Rect { y, height: 1, ..inner }, buf);
     }
 }

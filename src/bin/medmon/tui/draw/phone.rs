@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Widget};
 
-use super::style::Styles;
+use super::style::{PLAIN, Styles, TITLE};
 use super::{fit, wrapped};
 use crate::tui::PhoneLine;
 use crate::tui::app::App;
@@ -28,7 +28,7 @@ pub fn side(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     for line in app.phone.iter().rev() {
         let text = wrapped(&line.text, usize::from(inner.width).saturating_sub(3));
         let Some(top) = bottom.checked_sub(text.len() as u16 + 2).filter(|top| *top >= inner.top()) else { break };
-        let style = if line.incoming { styles.calm() } else { styles.title() };
+        let style = if line.incoming { styles.calm() } else { TITLE };
         Line::styled(format!(" {}", head(app, line)), style).render(Rect { y: top, height: 1, ..inner }, buf);
         for (text, y) in text.into_iter().zip(top + 1..) {
             Line::raw(fit(&format!("   {text}"), inner.width.into())).render(Rect { y, height: 1, ..inner }, buf);
@@ -49,7 +49,7 @@ pub fn below(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     let first = app.phone.len().saturating_sub(inner.height.into());
     for (line, y) in app.phone[first..].iter().zip(inner.top()..inner.bottom()) {
         let text = format!(" {} {}", head(app, line), line.text.replace('\n', " "));
-        let style = if line.incoming { styles.calm() } else { styles.plain() };
+        let style = if line.incoming { styles.calm() } else { PLAIN };
         Line::styled(fit(&text, inner.width.into()), style).render(Rect { y, height: 1, ..inner }, buf);
     }
 }

@@ -2,6 +2,11 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+/// As everything else.
+pub const PLAIN: Style = Style::new();
+/// Names of things.
+pub const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
+
 /// With colours or without.
 #[derive(Clone, Copy, Debug)]
 pub struct Styles {
@@ -12,16 +17,6 @@ pub struct Styles {
 impl Styles {
     fn of(self, colour: Color, mono: Modifier) -> Style {
         if self.colour { Style::new().fg(colour).add_modifier(mono) } else { Style::new().add_modifier(mono) }
-    }
-
-    /// As everything else.
-    pub fn plain(self) -> Style {
-        Style::new()
-    }
-
-    /// Names of things.
-    pub fn title(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
     }
 
     /// High priority.

@@ -299,14 +299,16 @@ async fn a_wrong_pin_is_tried_once_and_never_again() {
 
 #[tokio::test]
 async fn a_modem_behind_a_pty_is_one_like_any_other() {
-    let (near, mut slave) = SerialStream::pair().unwrap();
-    // The other end stays open, so that the line is there while the modem is opened again.
-    slave.set_exclusive(false).unwrap();
+    let (near, port) = SerialStream::pair().unwrap();
+    let path = port.name().unwrap();
+    // The modem locks the port for itself.
+    drop(port);
     let fake = Fake::new(Script { answers: [Answer::Sent(7)].into(), ..Script::default() });
-    tokio::spawn(fake.clone().serve(near));
-    let path = slave.name().unwrap();
     let modem = Modem::serial(Path::new(&path), 115_200, ModemOptions::default(), Clock::system());
+    // After the modem: a line that nobody has open at the other end is an error.
+    tokio::spawn(fake.clone().serve(near));
     let bench = Bench { fake, modem };
-    bench.ready().await;
+    bench.until(|state| *state != ModemState::Starting).await;
+    assert!(matches!(*bench.modem.state().borrow(), ModemState::Ready { .. }), "{:?}", bench.modem);
     assert_eq!(bench.send().await, Outcome::Sent { reference: "7-39981001".into() });
 }
