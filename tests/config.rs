@@ -1,5 +1,7 @@
 //! `config.example.toml` is what the programs really read: as it stands, and with every commented key switched on.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 use std::ffi::OsString;
 
 use medmon_cloudd::CloudConfig;

@@ -1,6 +1,8 @@
 //! What a home really has: a disk that is full, a cloud that is not there. The gateway says so, keeps trying, and
 //! keeps what it has.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 mod common;
 
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! `kill -9` of a gateway at 50 random moments under load: whatever `medmon local tap` ever showed is counted at the
 //! cloud, once; no alert is doubled.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

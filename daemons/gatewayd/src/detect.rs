@@ -26,7 +26,7 @@ const COMMIT_US: i64 = 5_000_000;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
+pub struct State {
     detectors: Detectors,
     seen: Seen,
     /// Episodes that are going on, and the alerts they are.
@@ -131,17 +131,18 @@ pub fn fact(alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Fact {
 }
 
 /// Runs until `stop`.
+#[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
 pub async fn run(
     install: Uuid,
+    mut state: State,
     mut deliveries: mpsc::Receiver<Delivery>,
     broker: Arc<dyn Broker>,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
     clock: Clock,
     stop: CancellationToken,
-) -> Result<(), sqlite::Error> {
+) {
     let mut now = Arc::clone(&settings.borrow_and_update());
-    let mut state = restore(&facts, &now, &clock).await?;
     let (mut committed_us, mut unsaved) = (clock.mono_us(), true);
     let mut tick_at = clock.mono_us() + TICK_US;
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
@@ -175,7 +176,6 @@ pub async fn run(
         }
     }
     commit(&facts, &broker, &state, &mut found).await;
-    Ok(())
 }
 
 async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &mut Vec<Fact>) {
@@ -191,7 +191,8 @@ async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &
     }
 }
 
-async fn restore(facts: &Facts, settings: &Settings, clock: &Clock) -> Result<State, sqlite::Error> {
+/// The state as last committed.
+pub async fn restore(facts: &Facts, settings: &Settings, clock: &Clock) -> Result<State, sqlite::Error> {
     let kept = facts.state(NAME).await?;
     Ok(match kept.map(|text| serde_json::from_str(&text)) {
         Some(Ok(state)) => state,

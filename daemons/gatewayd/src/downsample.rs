@@ -17,7 +17,7 @@ use crate::broker::{Broker, Delivery, Stage};
 use crate::outbox::Outbox;
 use crate::seen::Seen;
 
-/// A window closes so long after its end: readings that were in flight still come in.
+/// Sealing waits so long after a window's end: readings that were in flight still come in.
 const GRACE_US: i64 = 2_000_000;
 /// State is committed so often while readings come.
 const COMMIT_US: i64 = 1_000_000;
@@ -109,14 +109,10 @@ impl State {
         }
     }
 
-    /// Closes the windows that ended before `now_us`; `all`: every one, for a stop. A part that
-    /// comes later travels as a part of its own, and the cloud merges them.
-    pub fn close(&mut self, now_us: UtcUs, all: bool) {
-        let over = |open: &OpenWindow| all || open.window.end_us() + GRACE_US <= now_us;
-        let (over, open) = std::mem::take(&mut self.open).into_iter().partition(|window| over(window));
-        self.open = open;
-        let over: Vec<OpenWindow> = over;
-        for (epoch, window) in over.into_iter().map(OpenWindow::close) {
+    /// Closes every window. Those that go on, or that a late reading still belongs to, get another part, and the cloud
+    /// merges the parts.
+    fn close(&mut self) {
+        for (epoch, window) in std::mem::take(&mut self.open).into_iter().map(OpenWindow::close) {
             self.closed.entry(epoch).or_default().0.push(window);
         }
     }
@@ -177,11 +173,38 @@ fn merge_gaps(gaps: Vec<Gap>) -> Vec<Gap> {
     whole.into_values().collect()
 }
 
+/// Makes the state durable, with what is sealed from it for `seal`; only then the broker is told. Gives the state that
+/// is durable now.
+async fn commit(
+    outbox: &Outbox,
+    broker: &Arc<dyn Broker>,
+    state: &State,
+    seal: Option<Uuid>,
+    now_us: UtcUs,
+) -> Result<State, sqlite::Error> {
+    let mut state = state.clone();
+    let mut sealed = Vec::new();
+    if let Some(install) = seal {
+        state.close();
+        sealed = state.seal(install, outbox.next_sequence().await?, now_us);
+    }
+    outbox.commit(&state, sealed).await?;
+    broker.acknowledge(Stage::Downsample, state.offset).await?;
+    Ok(state)
+}
+
+/// The sealing that `utc_us` belongs to. Sealings stand at whole intervals, a little after the windows that end there,
+/// so that those travel whole.
+fn seal_time(utc_us: UtcUs, interval_us: i64) -> i64 {
+    (utc_us - GRACE_US).div_euclid(interval_us)
+}
+
 /// Runs until `drain` names the last offset; once that is in, closes and seals everything, so that nothing waits for
 /// the next start. What does not come within three seconds is delivered again then.
 #[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
 pub async fn run(
     install: Uuid,
+    mut state: State,
     mut deliveries: tokio::sync::mpsc::Receiver<Delivery>,
     broker: Arc<dyn Broker>,
     outbox: Outbox,
@@ -189,9 +212,9 @@ pub async fn run(
     live_interval: Duration,
     clock: Clock,
     mut drain: watch::Receiver<Option<i64>>,
-) -> Result<(), sqlite::Error> {
-    let mut state: State = outbox.downsample_state().await?;
-    let mut sealed_mono = clock.mono_us();
+) {
+    let interval_us = live_interval.as_micros() as i64;
+    let mut sealed_at = seal_time(clock.utc_us(), interval_us);
     let mut now = Arc::clone(&settings.borrow_and_update());
     let mut batch = Vec::new();
     let mut drain_began = None;
@@ -201,7 +224,7 @@ pub async fn run(
         tokio::select! {
             count = deliveries.recv_many(&mut batch, READINGS_MAX) => {
                 if count == 0 {
-                    return Ok(());
+                    return;
                 }
             }
             () = clock.sleep_until(commit_at) => {}
@@ -222,20 +245,24 @@ pub async fn run(
         let last = *drain.borrow();
         let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
         let stopping = last.is_some_and(|last| state.offset >= last || late);
-        state.close(clock.utc_us(), stopping);
-        let due = clock.mono_us() - sealed_mono >= live_interval.as_micros() as i64;
-        let mut sealed = Vec::new();
-        if stopping || due {
-            sealed = state.seal(install, outbox.next_sequence().await?, clock.utc_us());
-            sealed_mono = clock.mono_us();
+        // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
+        let due = seal_time(clock.utc_us(), interval_us) != sealed_at;
+        if !(changed || due || stopping) {
+            continue;
         }
-        if changed || !sealed.is_empty() {
-            outbox.commit(&state, sealed).await?;
-            broker.acknowledge(Stage::Downsample, state.offset).await?;
-            changed = false;
+        match commit(&outbox, &broker, &state, (due || stopping).then_some(install), clock.utc_us()).await {
+            Ok(committed) => {
+                state = committed;
+                changed = false;
+                if due {
+                    sealed_at = seal_time(clock.utc_us(), interval_us);
+                }
+            }
+            // The windows stay as they are and are tried again; the broker keeps what they were made of.
+            Err(error) => tracing::error!(%error, "windows are not durable yet; tried again"),
         }
         if stopping {
-            return Ok(());
+            return;
         }
     }
 }
@@ -252,7 +279,7 @@ mod tests {
         let (mut state, settings) = (State::default(), Settings::default());
         assert!(state.take(&reading(1), &settings));
         assert!(!state.take(&reading(1), &settings));
-        state.close(0, true);
+        state.close();
         let envelope = state.seal(Uuid::nil(), 1, 0).remove(0);
         assert_eq!(envelope.windows.iter().map(|window| window.count).sum::<u32>(), 1);
     }
@@ -261,7 +288,7 @@ mod tests {
     fn acceleration_becomes_activity_and_posture() {
         let mut state = State::default();
         state.take(&burst(5, vec![[0, 0, -1000], [0, 0, -1500]]), &Settings::default());
-        state.close(0, true);
+        state.close();
         let windows = state.seal(Uuid::nil(), 1, 0).remove(0).windows;
         let of = |vital| windows.iter().find(|window| window.vital == vital).unwrap();
         let (activity, posture) = (of(Vital::ACTIVITY), of(Vital::POSTURE));
@@ -282,17 +309,17 @@ mod tests {
                 whole.take(&reading(sequence), &settings);
                 parts.take(&reading(sequence), &settings);
                 if cuts.contains(&sequence) {
-                    parts.close(0, true);
+                    parts.close();
                     sealed.extend(parts.seal(Uuid::nil(), 1 + sealed.len() as u64, 0));
                     parts = serde_json::from_str(&serde_json::to_string(&parts).unwrap()).unwrap();
                 }
             }
-            parts.close(0, true);
+            parts.close();
             sealed.extend(parts.seal(Uuid::nil(), 1 + sealed.len() as u64, 0));
             if shuffle {
                 sealed.reverse();
             }
-            whole.close(0, true);
+            whole.close();
             let without_coverage = |windows: Vec<Window>| -> Vec<Window> {
                 windows.into_iter().map(|window| Window { coverage: 0, ..window }).collect()
             };

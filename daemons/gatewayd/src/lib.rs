@@ -52,6 +52,7 @@ const HOUSEKEEPING: Duration = Duration::from_mins(1);
 pub struct Gateway {
     /// What `medmon local` shows, for a caller in the same process.
     pub local: Local,
+    failed: CancellationToken,
     stop: CancellationToken,
     finished: JoinHandle<()>,
 }
@@ -70,9 +71,32 @@ pub async fn run(config: GatewayConfig, clock: Clock, shutdown: CancellationToke
         }
     };
     medmon_kit::service::ready();
-    shutdown.cancelled().await;
+    let failed = tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = gateway.failed.cancelled() => true,
+    };
     gateway.stop().await;
+    anyhow::ensure!(!failed, "a stage ended by itself; the service manager starts this program again");
     Ok(())
+}
+
+/// Stages are watched: one that ends before it is told to would be a silent alarm.
+struct Stages {
+    stop: CancellationToken,
+    failed: CancellationToken,
+}
+
+impl Stages {
+    fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (stop, failed) = (self.stop.clone(), self.failed.clone());
+        tokio::spawn(async move {
+            let ended = tokio::spawn(work).await;
+            if ended.is_err() || !stop.is_cancelled() {
+                tracing::error!(stage = name, panicked = ended.is_err(), "a stage ended by itself");
+                failed.cancel();
+            }
+        })
+    }
 }
 
 impl Gateway {
@@ -117,39 +141,55 @@ impl Gateway {
             baud: config.radio.baud,
             form_network: config.radio.form_network,
         };
-        let radio =
-            tokio::spawn(radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone()));
+        let failed = CancellationToken::new();
+        let stages = Stages { stop: stop.clone(), failed: failed.clone() };
+        let windows = outbox.downsample_state().await.context("outbox")?;
+        let settings_now = Arc::clone(&in_force.borrow());
+        let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
+        let radio = radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone());
+        let radio = stages.spawn("radio", radio);
         let collector = Collector::new(install.boot, install.utc_floor_us, config.allow_unlisted);
-        let collect = tokio::spawn(collect::run(
-            collector,
-            inbox,
-            in_force.clone(),
-            Arc::clone(&broker),
-            clock.clone(),
-            counters.clone(),
-            heard.clone(),
-        ));
-        let detect = tokio::spawn(detect::run(
-            install.id,
-            broker.consume(Stage::Detect),
-            Arc::clone(&broker),
-            facts.clone(),
-            in_force.clone(),
-            clock.clone(),
-            drained.clone(),
-        ));
-        let downsample = tokio::spawn(downsample::run(
-            install.id,
-            broker.consume(Stage::Downsample),
-            Arc::clone(&broker),
-            outbox.clone(),
-            in_force.clone(),
-            Duration::from_secs(config.uplink.live_interval_s.into()),
-            clock.clone(),
-            drain_to,
-        ));
+        let collect = stages.spawn(
+            "collect",
+            collect::run(
+                collector,
+                inbox,
+                in_force.clone(),
+                Arc::clone(&broker),
+                clock.clone(),
+                counters.clone(),
+                heard.clone(),
+            ),
+        );
+        let detect = stages.spawn(
+            "detect",
+            detect::run(
+                install.id,
+                detectors,
+                broker.consume(Stage::Detect),
+                Arc::clone(&broker),
+                facts.clone(),
+                in_force.clone(),
+                clock.clone(),
+                drained.clone(),
+            ),
+        );
+        let downsample = stages.spawn(
+            "downsample",
+            downsample::run(
+                install.id,
+                windows,
+                broker.consume(Stage::Downsample),
+                Arc::clone(&broker),
+                outbox.clone(),
+                in_force.clone(),
+                Duration::from_secs(config.uplink.live_interval_s.into()),
+                clock.clone(),
+                drain_to,
+            ),
+        );
         if let Some(sms) = sms {
-            tokio::spawn(notify::run(sms, facts.clone(), in_force.clone(), clock.clone(), stop.clone()));
+            stages.spawn("notify", notify::run(sms, facts.clone(), in_force.clone(), clock.clone(), stop.clone()));
         }
         let uplink = client(&config)?.map(|client| {
             tokio::spawn(settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone()));
@@ -164,7 +204,7 @@ impl Gateway {
                 clock: clock.clone(),
                 online,
             };
-            tokio::spawn(uplink.run(stop.clone(), drained.clone()))
+            stages.spawn("uplink", uplink.run(stop.clone(), drained.clone()))
         });
         tokio::spawn(serve_local(config.socket(), local.clone(), stop.clone()));
         if let Some(listen) = config.telemetry.listen {
@@ -191,19 +231,15 @@ impl Gateway {
             let _ = radio.await;
             let _ = collect.await;
             drain.send_replace(Some(*broker.durable().borrow()));
-            if let Ok(Err(error)) = downsample.await {
-                tracing::error!(%error, "windows could not be sealed; they are sealed at the next start");
-            }
+            let _ = downsample.await;
             drained.cancel();
-            if let Ok(Err(error)) = detect.await {
-                tracing::error!(%error, "the detectors' state could not be kept");
-            }
+            let _ = detect.await;
             if let Some(uplink) = uplink {
                 let _ = uplink.await;
             }
             let _ = install.keep(&folder, &clock);
         });
-        Ok(Self { local, stop, finished })
+        Ok(Self { local, failed, stop, finished })
     }
 
     /// Ends the stages in the order of the data, seals and sends what there is.

@@ -42,7 +42,7 @@ pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Res
         return Ok(None);
     };
     let pin = modem.pin_file.as_deref().map(std::fs::read_to_string).transpose()?;
-    let options = ModemOptions { pin: pin.map(|pin| pin.trim().to_owned()), ..ModemOptions::default() };
+    let options = ModemOptions { pin: pin.map(|pin| pin.trim().to_owned()) };
     let outbox = Outbox::open(&folder.join("sms.sqlite"), RESERVE_BYTES, clock.clone())?;
     let modem = Arc::new(Modem::serial(&modem.port, modem.baud, options, clock.clone()));
     Ok(Some(Sms { outbox, modem }))

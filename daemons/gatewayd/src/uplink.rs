@@ -24,6 +24,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How often the outbox is looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(500);
 const FACTS_MAX: u32 = 100;
+/// The longest wait while an alert's facts have not arrived.
+const FACTS_RETRY: Duration = Duration::from_secs(3);
 const ENVELOPES_MAX: u32 = 32;
 /// A stop waits so long for the last envelopes.
 const LAST_WORDS: Duration = Duration::from_secs(6);
@@ -106,7 +108,10 @@ impl Uplink {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the cloud is not reached; everything is kept");
-                    backoff.wait()
+                    let pause = backoff.wait();
+                    // Few homes have an alert at a time: those may knock more often.
+                    let alert = self.facts.waiting(1).await.is_ok_and(|facts| !facts.is_empty());
+                    if alert { pause.min(FACTS_RETRY) } else { pause }
                 }
             };
             tokio::select! {

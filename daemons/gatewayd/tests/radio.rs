@@ -1,6 +1,8 @@
 //! From the serial line to the broker: what the virtual dongle reports is in the log exactly once, under the right
 //! address, and nothing else is.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -20,7 +22,7 @@ const STRANGER: u64 = 0x0012_4b00_dead_beef;
 
 fn config(folder: &std::path::Path, dongle: &Dongle) -> GatewayConfig {
     let mut config = GatewayConfig { data_dir: folder.to_owned(), ..GatewayConfig::default() };
-    config.radio.port = dongle.port().to_owned();
+    dongle.port().clone_into(&mut config.radio.port);
     for ieee in [STRAP, BELT] {
         let device = DeviceConfig { label: String::new(), vitals: vec![], place: None };
         config.devices.insert(Ieee(ieee), device);

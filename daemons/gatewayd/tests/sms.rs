@@ -1,5 +1,7 @@
 //! From a racing heart to a relative's answer: through the virtual dongle, the detectors, the ladder and a virtual modem.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 mod common;
 
 use medmon_core::noun::{Audience, Condition, Ieee, Place, Vital};
@@ -32,7 +34,7 @@ impl Home {
         let dongle = std::sync::Arc::new(Dongle::open(DongleOptions::default(), clock.clone()).unwrap());
         let modem = Modem::open(ModemOptions::default(), clock.clone()).unwrap();
         let mut config = GatewayConfig { data_dir: folder.path().to_owned(), ..GatewayConfig::default() };
-        config.radio.port = dongle.port().to_owned();
+        dongle.port().clone_into(&mut config.radio.port);
         config.sms.fallback_phone = Some(PAUL.into());
         config.sms.modem = Some(ModemConfig { port: modem.port().to_owned(), baud: 115_200, pin_file: None });
         for (ieee, vital, cluster, place) in [

@@ -21,7 +21,7 @@ use crate::args::{Broker, DemoArgs, Output};
 use crate::tui::{self, DashboardOptions};
 
 /// Without a screen and without `--for`, the demo ends after all scenes.
-const SCENES: Duration = Duration::from_secs(120);
+const SCENES: Duration = Duration::from_mins(2);
 
 /// Who is logged in at the dashboard.
 const NURSE: &str = "A. Martin, nurse";

@@ -114,3 +114,26 @@ pub fn waiting(session: &Session) -> anyhow::Result<Vec<Waiting>> {
 pub fn forget(session: &Session, key: Uuid) -> anyhow::Result<()> {
     Ok(fs::remove_file(file(session, key)?)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::session;
+
+    #[tokio::test]
+    async fn what_the_server_does_not_take_is_kept_with_its_key() {
+        let home = tempfile::tempdir().unwrap();
+        let line = "medmon whoami --url http://127.0.0.1:1";
+        let session = session(home.path(), line, &[("MEDMON_TOKEN", "mm_x")]).unwrap();
+        let report = Addition::Report(NewReport { kind: "note".into(), text: "dizzy".into() });
+        let feeling = Addition::Feeling(NewFeeling { mood: 3, pain: None, text: String::new() });
+        assert_eq!(send_or_keep(&session, Some("DOE".into()), report.clone()).await.unwrap(), None);
+        assert_eq!(send_or_keep(&session, None, feeling).await.unwrap(), None);
+        let kept = waiting(&session).unwrap();
+        assert_eq!(kept.len(), 2);
+        let kept = kept.iter().find(|waiting| waiting.add == report).unwrap();
+        assert_eq!((kept.patient.as_deref(), kept.url.as_str()), (Some("DOE"), "http://127.0.0.1:1"));
+        forget(&session, kept.key).unwrap();
+        assert_eq!(waiting(&session).unwrap().len(), 1);
+    }
+}

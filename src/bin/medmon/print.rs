@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::args::Output;
 
@@ -88,6 +89,12 @@ impl Printer {
         at.map(|at| self.time(at)).unwrap_or_default()
     }
 
+    /// The id of another thing, short where a person reads it.
+    pub fn id(&self, id: Uuid) -> String {
+        let id = id.to_string();
+        if self.terminal && self.format == Output::Table { id.chars().take(13).collect() } else { id }
+    }
+
     /// Prints a list. `empty` is the sentence for none, with the next command.
     pub fn list<T: Serialize>(
         &self,
@@ -158,7 +165,7 @@ impl Printer {
                 let all = self.format == Output::Wide;
                 let columns: Vec<_> = columns.iter().filter(|column| all || !column.wide).collect();
                 let ids: Vec<_> = items.iter().map(&id).collect();
-                let ids = if self.terminal && !all { shortest(&ids) } else { ids };
+                let ids = if self.terminal && !all && key == "id" { shortest(&ids) } else { ids };
                 let rows = items.iter().zip(ids).map(|(item, id)| {
                     let cells = columns.iter().map(|column| flat(&(column.cell)(item)));
                     [id].into_iter().chain(cells).collect::<Vec<_>>()

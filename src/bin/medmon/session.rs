@@ -64,8 +64,13 @@ pub struct Session {
 impl Session {
     /// Reads the configuration; opens nothing else.
     pub fn open(global: Global) -> anyhow::Result<Self> {
-        let source = Source::from_env(global.config);
-        let mut config: ClientConfig = config::load("client", &source)?;
+        let source = Source::from_env(global.config.clone());
+        Self::with(global, &source)
+    }
+
+    /// The same with an environment to choose.
+    pub fn with(global: Global, source: &Source) -> anyhow::Result<Self> {
+        let mut config: ClientConfig = config::load("client", source)?;
         config.url = global.url.or(config.url);
         config.language = match global.lang {
             Some(Lang::En) => Language::En,
@@ -202,4 +207,84 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .with_context(cannot)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(cannot)?;
     fs::rename(&partial, path).with_context(cannot)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn the_example_is_what_the_client_reads() {
+        let folder = std::env::temp_dir().join(format!("medmon-example-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("config.toml");
+        let example = include_str!("../../../config.example.toml");
+        for text in [
+            example.to_owned(),
+            example.replace("# url", "url").replace("# ca_file", "ca_file").replace("# time_zone", "time_zone"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let source = Source { file: Some(path.clone()), env: Vec::new() };
+            config::load::<ClientConfig>("client", &source).unwrap();
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    use crate::args::Args;
+    use crate::fail::exit_code;
+
+    /// A session with its state under `home`.
+    pub fn session(home: &Path, line: &str, env: &[(&str, &str)]) -> anyhow::Result<Session> {
+        let home = home.to_str().unwrap();
+        let base = [("XDG_STATE_HOME", home), ("XDG_CONFIG_HOME", home), ("MEDMON_CLIENT__TIME_ZONE", "Europe/Paris")];
+        let env = base.iter().chain(env).map(|(key, value)| (OsString::from(key), OsString::from(value))).collect();
+        // A file of its own: what stands in /etc of this machine is no part of a test.
+        let file = Path::new(home).join("config.toml");
+        fs::write(&file, "[client]\n").unwrap();
+        Session::with(Args::parse_from(line.split(' ')).global, &Source { file: Some(file), env })
+    }
+
+    const LINE: &str = "medmon whoami --url http://127.0.0.1:1";
+
+    #[test]
+    fn a_token_is_kept_for_its_server_alone_and_only_its_owner_reads_it() {
+        let home = tempfile::tempdir().unwrap();
+        let here = session(home.path(), LINE, &[]).unwrap();
+        assert_eq!(exit_code(&here.token().unwrap_err()), 4);
+        let path = here.keep_token(Some("mm_1".to_owned())).unwrap();
+        assert_eq!(here.token().unwrap(), "mm_1");
+        let elsewhere = session(home.path(), "medmon whoami --url http://127.0.0.1:2", &[]).unwrap();
+        assert_eq!(exit_code(&elsewhere.token().unwrap_err()), 4);
+        let told = session(home.path(), LINE, &[("MEDMON_TOKEN", " mm_2\n")]).unwrap();
+        assert_eq!(told.token().unwrap(), "mm_2");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(here.token().unwrap_err().to_string().contains("chmod 600"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        here.keep_token(None).unwrap();
+        assert!(here.token().is_err());
+    }
+
+    #[test]
+    fn the_command_line_lies_over_the_environment_over_the_file() {
+        let home = tempfile::tempdir().unwrap();
+        let env = [("MEDMON_CLIENT__URL", "http://env"), ("NO_COLOR", "1")];
+        let session = |line| session(home.path(), line, &env).unwrap();
+        assert_eq!(session("medmon whoami").url().unwrap(), "http://env");
+        assert_eq!(session("medmon whoami --url http://line").url().unwrap(), "http://line");
+        assert_eq!(session("medmon whoami").config.theme, Theme::Mono);
+        assert_eq!(session("medmon whoami --lang fr").config.language, Language::Fr);
+    }
+
+    #[test]
+    fn without_an_address_or_with_a_bad_zone_it_is_usage() {
+        let home = tempfile::tempdir().unwrap();
+        let none = session(home.path(), "medmon whoami", &[]).unwrap();
+        assert_eq!(exit_code(&none.client().unwrap_err()), 2);
+        let zone = session(home.path(), "medmon whoami", &[("MEDMON_CLIENT__TIME_ZONE", "Mars/Olympus")]);
+        assert_eq!(zone.err().map(|error| exit_code(&error)), Some(2));
+    }
 }

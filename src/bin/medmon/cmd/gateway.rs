@@ -84,7 +84,7 @@ fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {
         column("name", |gateway: &Gateway| gateway.name.clone()),
         column("heard", |gateway: &Gateway| session.out.time_or_none(gateway.last_heard_at)),
         column("patient", |gateway: &Gateway| {
-            gateway.patient.map_or_else(|| "-".to_owned(), |patient| patient.to_string())
+            gateway.patient.map_or_else(|| "-".to_owned(), |patient| session.out.id(patient))
         }),
         column("settings", |gateway: &Gateway| in_force(session, &gateway.settings)),
         wide("clock", |gateway: &Gateway| gateway.heartbeat.as_ref().map(|beat| name(&beat.clock)).unwrap_or_default()),

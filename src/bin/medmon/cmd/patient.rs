@@ -162,9 +162,11 @@ fn columns(session: &Session) -> Vec<Column<'_, Patient>> {
     vec![
         column("name", |patient: &Patient| patient.name.clone()),
         column("born", |patient: &Patient| patient.birth_year.to_string()),
-        column("gateway", |patient: &Patient| match &patient.assignment {
-            Some(assignment) => format!("{} {}", &assignment.gateway.to_string()[..13], name(&assignment.binding)),
-            None => "-".to_owned(),
+        column("gateway", |patient: &Patient| {
+            patient.assignment.as_ref().map_or_else(|| "-".to_owned(), |bound| session.out.id(bound.gateway))
+        }),
+        column("binding", |patient: &Patient| {
+            patient.assignment.as_ref().map(|bound| name(&bound.binding)).unwrap_or_default()
         }),
         wide("nickname", |patient: &Patient| patient.nickname.clone()),
         wide("ward", |patient: &Patient| patient.ward.map(|ward| ward.to_string()).unwrap_or_default()),

@@ -26,11 +26,11 @@ pub struct Summary {
     patients: usize,
     readings: Readings,
     windows: Windows,
-    alerts: Vec<Raised>,
-    sms: Vec<Text>,
+    alerts: Vec<Shown>,
+    sms: Vec<Sms>,
     expected: Vec<Wanted>,
     missed: Vec<Wanted>,
-    unexpected: Vec<Raised>,
+    unexpected: Vec<Shown>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -49,7 +49,7 @@ struct Windows {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Raised {
+struct Shown {
     id: Uuid,
     patient: String,
     condition: Condition,
@@ -62,7 +62,7 @@ struct Raised {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Text {
+struct Sms {
     to: String,
     text: String,
     state: String,
@@ -143,7 +143,7 @@ impl Summary {
         for alert in &alerts {
             let first = texts.iter().filter(|text| text.alert == alert.id).filter_map(|text| text.submitted_us).min();
             let reaction = first.zip(completed.get(&alert.id));
-            raised.push(Raised {
+            raised.push(Shown {
                 id: alert.id,
                 patient: home.patient.name(),
                 condition: alert.condition,
@@ -156,7 +156,7 @@ impl Summary {
             });
         }
         self.sms.extend(texts.iter().map(|text| {
-            Text {
+            Sms {
                 to: text.to.clone(),
                 text: text.text.clone(),
                 state: serde_json::to_value(text.state)
@@ -230,7 +230,7 @@ impl Summary {
 }
 
 impl Wanted {
-    fn met_by(&self, raised: &Raised) -> bool {
+    fn met_by(&self, raised: &Shown) -> bool {
         raised.condition.name() == self.condition
             && raised.priority == self.priority
             && (self.priority != "high" || raised.sms_at.is_some())
