@@ -142,7 +142,8 @@ impl Fall {
     ) {
         for impact in impacts {
             if impact.fall && self.pending.is_none() {
-                let watch = Watch::new(impact.before, impact.at_us / BIN_US + 6 * PER_SECOND);
+                // The first mean lies wholly behind the judgement: what decided for a fall cannot take it back.
+                let watch = Watch::new(impact.before, impact.at_us / BIN_US + 7 * PER_SECOND);
                 let explanation = explain(&impact, placement);
                 self.pending = Some(Pending { impact_us: impact.at_us, watch, explanation });
             } else if impact.near_fall {
