@@ -90,11 +90,12 @@ impl Collector {
         self.allow_unlisted || settings.devices.iter().any(|listed| listed.ieee == device)
     }
 
-    /// The reading that `report` is, under the assignment `epoch` in force now.
-    pub fn reading(&mut self, report: Report, epoch: u64) -> Reading {
+    /// The reading that `report` is, under the assignment `epoch` in force now. `None`: outside what a living person or
+    /// a working sensor can have; it is no reading, and its vital goes on being unheard.
+    pub fn reading(&mut self, report: Report, epoch: u64) -> Option<Reading> {
+        let quality = self.quality(&report)?;
         let id = ReadingId { boot: self.boot, sequence: self.next };
         self.next += 1;
-        let quality = self.quality(&report);
         let value = match (report.value, report.counter) {
             (Value::Samples { rate_hz, xyz, .. }, Some(counter)) => {
                 Value::Samples { rate_hz, lost: self.lost(report.device, counter, xyz.len()), xyz }
@@ -106,7 +107,7 @@ impl Collector {
         } else {
             ClockQuality::Synced
         };
-        Reading {
+        Some(Reading {
             id,
             epoch,
             device: report.device,
@@ -118,20 +119,23 @@ impl Collector {
             clock,
             quality,
             link_quality: report.link_quality,
-        }
+        })
     }
 
-    fn quality(&mut self, report: &Report) -> Quality {
-        let (Some(info), Value::Scalar(stored)) = (report.vital.info(), &report.value) else { return Quality::Good };
+    fn quality(&mut self, report: &Report) -> Option<Quality> {
+        let (Some(info), Value::Scalar(stored)) = (report.vital.info(), &report.value) else {
+            return Some(Quality::Good);
+        };
         let value = report.vital.to_value(*stored);
         if !(info.min..=info.max).contains(&value) {
-            return Quality::Invalid(Reason::Implausible);
+            return None;
         }
         let before = self.last.insert((report.device, report.vital), (value, report.mono_us));
-        let Some((last, last_us)) = before else { return Quality::Good };
+        let Some((last, last_us)) = before else { return Some(Quality::Good) };
         // Over less than ten seconds noise alone would look like a jump.
         let minutes = ((report.mono_us - last_us) as f64 / 60e6).max(1.0 / 6.0);
-        if (value - last).abs() / minutes > info.max_per_min { Quality::Suspect(Reason::Jump) } else { Quality::Good }
+        let jumped = (value - last).abs() / minutes > info.max_per_min;
+        Some(if jumped { Quality::Suspect(Reason::Jump) } else { Quality::Good })
     }
 
     /// Samples missing since the burst before; a restart of the sensor's counter is not a loss of thousands.
@@ -178,10 +182,12 @@ pub async fn run(
                 for report in batch.drain(..) {
                     let listed = collector.admits(report.device, &now);
                     heard.note(&report, listed);
-                    if listed {
-                        readings.push(collector.reading(report, now.epoch));
-                    } else {
+                    if !listed {
                         counters.add("unlisted_reports", 1);
+                    } else if let Some(reading) = collector.reading(report, now.epoch) {
+                        readings.push(reading);
+                    } else {
+                        counters.add("implausible_values", 1);
                     }
                 }
                 counters.add("readings_accepted", readings.len() as u64);
@@ -250,13 +256,13 @@ mod tests {
     #[test]
     fn readings_are_numbered_without_holes_and_judged() {
         let mut collector = Collector::new(3, 0, false);
-        let first = collector.reading(report(Vital::HEART_RATE, 72.0, 0), 1);
-        let jump = collector.reading(report(Vital::HEART_RATE, 190.0, 10), 1);
-        let dead = collector.reading(report(Vital::TEMPERATURE, 3.0, 11), 1);
-        assert_eq!([first.id.sequence, jump.id.sequence, dead.id.sequence], [0, 1, 2]);
-        assert_eq!(first.quality, Quality::Good);
-        assert_eq!(jump.quality, Quality::Suspect(Reason::Jump));
-        assert_eq!(dead.quality, Quality::Invalid(Reason::Implausible));
+        let mut read = |vital, value, at_s| {
+            let reading = collector.reading(report(vital, value, at_s), 1)?;
+            Some((reading.id.sequence, reading.quality))
+        };
+        assert_eq!(read(Vital::HEART_RATE, 72.0, 0), Some((0, Quality::Good)));
+        assert_eq!(read(Vital::TEMPERATURE, 3.0, 5), None, "no reading, and no hole in the numbers");
+        assert_eq!(read(Vital::HEART_RATE, 190.0, 10), Some((1, Quality::Suspect(Reason::Jump))));
     }
 
     #[test]

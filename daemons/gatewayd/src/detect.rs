@@ -143,32 +143,43 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut now = Arc::clone(&settings.borrow_and_update());
-    let (mut committed_us, mut unsaved) = (clock.mono_us(), true);
+    let (mut committed_us, mut unsaved) = (clock.mono_us() - COMMIT_US, true);
     let mut tick_at = clock.mono_us() + TICK_US;
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
     let mut found = state.apply(&now, moment(&clock));
     loop {
-        tokio::select! {
+        let known = found.len();
+        let delivery = tokio::select! {
             delivery = deliveries.recv() => {
                 let Some(delivery) = delivery else { break };
-                found.extend(state.take(&delivery, &now, install));
-                unsaved = true;
+                Some(delivery)
             }
-            () = clock.sleep_until(tick_at) => {
-                tick_at = clock.mono_us() + TICK_US;
-                found.extend(state.tick(moment(&clock), &now, install));
-                service::progress();
-            }
+            () = clock.sleep_until(tick_at) => None,
             Ok(()) = settings.changed() => {
-                now = Arc::clone(&settings.borrow_and_update());
-                found.extend(state.apply(&now, moment(&clock)));
-                unsaved = true;
+                settings.mark_changed();
+                None
             }
             () = stop.cancelled() => break,
+        };
+        // Before the reading: one that came under a new assignment would be nobody's under the old one.
+        if settings.has_changed().unwrap_or(false) {
+            now = Arc::clone(&settings.borrow_and_update());
+            found.extend(state.apply(&now, moment(&clock)));
+            unsaved = true;
         }
-        let due = unsaved && clock.mono_us() - committed_us >= COMMIT_US;
-        if !found.is_empty() || due {
-            for fact in &found {
+        if let Some(delivery) = delivery {
+            found.extend(state.take(&delivery, &now, install));
+            unsaved = true;
+        }
+        // Also in a flood of readings: who is silent is found by time alone.
+        if clock.mono_us() >= tick_at {
+            tick_at = clock.mono_us() + TICK_US;
+            found.extend(state.tick(moment(&clock), &now, install));
+            service::progress();
+        }
+        let due = (unsaved || known > 0) && clock.mono_us() - committed_us >= COMMIT_US;
+        if found.len() > known || due {
+            for fact in &found[known..] {
                 tracing::info!(alert = %fact.alert, fact = name(&fact.kind), "fact");
             }
             commit(&facts, &broker, &state, &mut found).await;
@@ -214,5 +225,50 @@ fn name(kind: &FactKind) -> &'static str {
         FactKind::Worsened { .. } => "worsened",
         FactKind::Cleared => "cleared",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use medmon_core::noun::{Reading, Value, Vital};
+
+    use super::*;
+    use crate::broker::Embedded;
+    use crate::tests::reading;
+
+    /// The first readings of a new assignment are judged, though Settings and they come at one moment.
+    #[tokio::test]
+    async fn a_reading_of_the_new_assignment_is_not_measured_by_the_old_one() {
+        const TURNS: u64 = 16;
+        let folder = tempfile::tempdir().unwrap();
+        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder.path()).await.unwrap());
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        let clock = Clock::system();
+        let of = |epoch| Arc::new(Settings { epoch, ..Settings::default() });
+        let (settings, in_force) = watch::channel(of(0));
+        let (deliver, deliveries) = mpsc::channel(64);
+        let state = State::new(&of(0), 0);
+        let stop = CancellationToken::new();
+        let stage = run(Uuid::nil(), state, deliveries, broker, facts.clone(), in_force, clock, stop.clone());
+        let stage = tokio::spawn(stage);
+        let raised = || facts.alerts().iter().filter(|alert| alert.raised().is_some()).count() as u64;
+        for epoch in 1..=TURNS {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            settings.send_replace(of(epoch));
+            for sequence in [2 * epoch, 2 * epoch + 1] {
+                // Two readings below 54 mg/dL are a severe hypoglycaemia.
+                let value = Value::Scalar(Vital::GLUCOSE.to_stored(45.0));
+                let reading = Reading { epoch, vital: Vital::GLUCOSE, value, ..reading(sequence) };
+                deliver.try_send(Delivery { offset: sequence as i64, reading }).unwrap();
+            }
+            let found = async {
+                while raised() < epoch {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(10), found).await.unwrap();
+        }
+        stop.cancel();
+        stage.await.unwrap();
     }
 }

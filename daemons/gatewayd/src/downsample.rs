@@ -66,7 +66,7 @@ impl State {
             |vital, at_us, stored| self.add(reading.epoch, Window::of(vital, at_us, stored, 0, good), settings);
         match &reading.value {
             Value::Scalar(stored) => add(reading.vital, reading.utc_us, *stored),
-            Value::Samples { lost, .. } => {
+            Value::Samples { rate_hz, lost, xyz } => {
                 for (offset_us, [x, y, z]) in reading.samples() {
                     let at_us = reading.utc_us + offset_us;
                     let norm = (x * x + y * y + z * z).sqrt();
@@ -76,13 +76,15 @@ impl State {
                     add(Vital::POSTURE, at_us, posture([x, y, z]));
                 }
                 if *lost > 0 {
-                    let from_us = reading.utc_us - i64::from(*lost) * 20_000;
+                    let step_us = 1_000_000 / i64::from((*rate_hz).max(1));
+                    let to_us = reading.utc_us - step_us * (xyz.len() as i64 - 1).max(0);
+                    let from_us = to_us - step_us * i64::from(*lost);
                     let (vital, device) = (reading.vital, reading.device);
                     self.closed.entry(reading.epoch).or_default().1.push(Gap {
                         vital,
                         device,
                         from_us,
-                        to_us: reading.utc_us,
+                        to_us,
                         lost: u32::from(*lost),
                     });
                 }
@@ -174,7 +176,7 @@ fn merge_gaps(gaps: Vec<Gap>) -> Vec<Gap> {
 }
 
 /// Makes the state durable, with what is sealed from it for `seal`; only then the broker is told. Gives the state that
-/// is durable now.
+/// is durable now, whatever the broker says: sealed once more, its windows would count twice.
 async fn commit(
     outbox: &Outbox,
     broker: &Arc<dyn Broker>,
@@ -189,7 +191,9 @@ async fn commit(
         sealed = state.seal(install, outbox.next_sequence().await?, now_us);
     }
     outbox.commit(&state, sealed).await?;
-    broker.acknowledge(Stage::Downsample, state.offset).await?;
+    if let Err(error) = broker.acknowledge(Stage::Downsample, state.offset).await {
+        tracing::warn!(%error, "the broker does not take note of windows that are durable; it is told with the next");
+    }
     Ok(state)
 }
 
@@ -294,6 +298,32 @@ mod tests {
         let (activity, posture) = (of(Vital::ACTIVITY), of(Vital::POSTURE));
         assert_eq!((activity.min, activity.max, activity.sum, activity.count), (0, 500, 500, 2));
         assert_eq!(posture.last, 5, "-z");
+    }
+
+    /// A full disk may take the windows and not the broker's cursor.
+    #[tokio::test]
+    async fn windows_are_sealed_once_when_the_broker_does_not_take_note() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let broker: Arc<dyn Broker> = Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap());
+        let damage = rusqlite::Connection::open(folder.path().join("broker.sqlite")).unwrap();
+        damage.execute_batch("DROP TABLE cursor").unwrap();
+        let mut state = State::default();
+        state.take(&reading(1), &Settings::default());
+        state = commit(&outbox, &broker, &state, Some(Uuid::nil()), 0).await.unwrap();
+        commit(&outbox, &broker, &state, Some(Uuid::nil()), 0).await.unwrap();
+        assert_eq!(outbox.depth().await.unwrap().windows, 1);
+    }
+
+    #[test]
+    fn a_gap_is_where_the_samples_are_missing() {
+        let mut state = State::default();
+        let value = Value::Samples { rate_hz: 10, lost: 5, xyz: vec![[0, 0, 1000]; 11] };
+        let reading = Reading { value, ..burst(5, vec![]) };
+        state.take(&reading, &Settings::default());
+        let gap = state.seal(Uuid::nil(), 1, 0).remove(0).gaps.remove(0);
+        let before_us = |at_us| reading.utc_us - at_us;
+        assert_eq!((before_us(gap.from_us), before_us(gap.to_us), gap.lost), (1_500_000, 1_000_000, 5));
     }
 
     proptest! {

@@ -40,7 +40,11 @@ pub struct Facts {
 impl Facts {
     /// Opens or creates the file in `folder` and folds what is recent.
     pub async fn open(folder: &Path, now_us: UtcUs) -> Result<Self, sqlite::Error> {
-        let database = Database::open(&folder.join("facts.sqlite"), MIGRATIONS, sqlite::Options::default())?;
+        Self::open_with(folder, now_us, sqlite::Options::default()).await
+    }
+
+    async fn open_with(folder: &Path, now_us: UtcUs, options: sqlite::Options) -> Result<Self, sqlite::Error> {
+        let database = Database::open(&folder.join("facts.sqlite"), MIGRATIONS, options)?;
         let recent = "SELECT body FROM fact WHERE alert IN
                       (SELECT alert FROM fact GROUP BY alert HAVING max(cleared) = 0 OR max(at_us) > ?1)";
         let facts = database.read(move |db| bodies(db, recent, now_us - KEEP_US)).await?;
@@ -57,6 +61,9 @@ impl Facts {
 
     /// Makes `facts` durable, with a new value of the named state. Facts that are there already change nothing.
     /// Facts that came from the cloud need not go back there.
+    ///
+    /// They are in [`Self::alerts`] at once, whatever becomes of the disk: a text must not wait for one that is full or
+    /// slow. After an error the caller tries the same facts again.
     pub async fn commit(
         &self,
         facts: Vec<Fact>,
@@ -65,6 +72,9 @@ impl Facts {
     ) -> Result<(), sqlite::Error> {
         let rows: Vec<_> =
             facts.iter().filter_map(|fact| Some((fact.clone(), serde_json::to_string(fact).ok()?))).collect();
+        if fold_into(&mut self.lock(), facts) {
+            self.changed.send_modify(|count| *count += 1);
+        }
         self.database
             .write(move |db| {
                 for (fact, body) in &rows {
@@ -82,14 +92,9 @@ impl Facts {
                         (name, value),
                     )?;
                 }
-                Ok::<_, sqlite::Error>(())
+                Ok(())
             })
-            .await?;
-        if !facts.is_empty() {
-            fold_into(&mut self.lock(), facts);
-            self.changed.send_modify(|count| *count += 1);
-        }
-        Ok(())
+            .await
     }
 
     /// The named state as last committed.
@@ -131,10 +136,16 @@ impl Facts {
     }
 }
 
-fn fold_into(alerts: &mut BTreeMap<Uuid, Alert>, facts: Vec<Fact>) {
+/// Whether any of `facts` was news.
+fn fold_into(alerts: &mut BTreeMap<Uuid, Alert>, facts: Vec<Fact>) -> bool {
+    let mut news = false;
     for fact in facts {
-        alerts.entry(fact.alert).or_insert_with(|| Alert::fold(fact.alert, [])).take(fact);
+        let alert = alerts.entry(fact.alert).or_insert_with(|| Alert::fold(fact.alert, []));
+        let before = alert.facts().count();
+        alert.take(fact);
+        news |= alert.facts().count() > before;
     }
+    news
 }
 
 fn bodies(db: &rusqlite::Connection, sql: &str, parameter: i64) -> Result<Vec<Fact>, sqlite::Error> {
@@ -171,5 +182,34 @@ mod tests {
         assert_eq!(facts.alerts(), before);
         assert_eq!(facts.state("detect").await.unwrap().as_deref(), Some("{}"));
         assert!(facts.waiting(10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_hides_no_alert_from_the_ladder() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = sqlite::Options { max_bytes: Some(64 << 10), ..sqlite::Options::default() };
+        let facts = Facts::open_with(folder.path(), 0, options).await.unwrap();
+        let mut changed = facts.changed();
+        let fact = |id: u128| Fact {
+            id: Uuid::from_u128(id),
+            alert: Uuid::from_u128(id),
+            at_us: 1,
+            author: "x".repeat(4000),
+            kind: FactKind::Cleared,
+        };
+        let mut id = 0;
+        let full = loop {
+            id += 1;
+            if let Err(error) = facts.commit(vec![fact(id)], None, false).await {
+                break error;
+            }
+        };
+        assert!(full.is_full(), "{full}");
+        assert_eq!(facts.alerts().len() as u128, id, "the one that is not durable is there too");
+        assert!(changed.has_changed().unwrap());
+        changed.mark_unchanged();
+        assert!(facts.commit(vec![fact(id)], None, false).await.is_err());
+        assert_eq!(facts.alerts().len() as u128, id, "tried again it is no second one");
+        assert!(!changed.has_changed().unwrap(), "and no news");
     }
 }

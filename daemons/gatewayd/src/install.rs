@@ -46,12 +46,15 @@ impl Install {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => fresh(),
             Err(error) => return Err(error),
         };
-        // After a reboot the kernel's scale begins again: go on from the last one by what UTC says has passed.
+        // After a reboot the kernel's scale begins again: go on from the last one by what UTC says has passed. A clock that
+        // forgot the time says nothing; then by as much as readings can be younger than what was written down, or the
+        // detectors would take the next ones for older than the last.
         let same_scale = install.machine_boot == machine_boot && install.mono_us <= now_mono;
         let clock = if same_scale {
             clock.clone()
         } else {
-            clock.resumed_at(install.mono_us + (now_utc - install.utc_floor_us).max(0))
+            let passed = now_utc - install.utc_floor_us;
+            clock.resumed_at(install.mono_us + if passed < 0 { crate::HOUSEKEEPING.as_micros() as i64 } else { passed })
         };
         install.boot += 1;
         install.machine_boot = machine_boot;
@@ -97,5 +100,8 @@ mod tests {
         assert_eq!(third.boot, 3);
         let passed = resumed.mono_us() - second.mono_us;
         assert!((3_600_000_000..3_660_000_000).contains(&passed), "{passed}");
+        // Again, on a machine whose clock begins in 1970.
+        let (_, resumed) = Install::begin(folder.path(), &Clock::scaled(1.0, 0)).unwrap();
+        assert!(resumed.mono_us() >= third.mono_us + 60_000_000, "readings of the last minute are older");
     }
 }

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use medmon_core::noun::alert::Raised;
 use medmon_core::noun::{Alert, Audience, Class, Contact, Fact, FactKind, Priority, Settings, UtcUs};
 use medmon_sms::Reason;
 
@@ -26,6 +27,8 @@ pub struct Sent {
     pub reason: Reason,
     /// Which of them.
     pub step: u32,
+    /// It has not gone out, and will.
+    pub waits: bool,
     /// When it was handed to the modem.
     pub submitted_us: Option<UtcUs>,
     /// When its delivery was reported.
@@ -40,24 +43,28 @@ const OVER_US: i64 = 3600 * SECOND;
 
 /// The texts that are due at `now_us` and do not exist yet.
 pub fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: UtcUs) -> Vec<Text> {
-    if !concerns(alert, now_us) {
+    if !concerns(alert, settings, now_us) {
         return Vec::new();
     }
+    let round = (rounds(alert).len().max(1) as u32 - 1) * ROUND;
     let everybody = everybody(settings);
     let mut texts = Vec::new();
     let answered = [Audience::Family, Audience::Ward].into_iter().find_map(|audience| alert.acknowledged(audience));
-    let alarmed =
-        |contact: &&Contact| sent.iter().any(|text| text.contact == contact.id && text.reason < Reason::Answered);
+    let alarmed_since = |contact: &Contact, step| {
+        sent.iter().any(|text| text.contact == contact.id && text.reason < Reason::Answered && text.step >= step)
+    };
     if let Some((_, answered_us)) = answered {
         let by = alert.facts().rev().find_map(|fact| match &fact.kind {
             FactKind::Acknowledged { by, .. } if fact.at_us == answered_us => Some(*by),
             _ => None,
         });
-        let others = everybody.iter().filter(alarmed).filter(|contact| Some(contact.id) != by);
-        texts.extend(others.map(|contact| text(contact, Reason::Answered, 0)));
+        // Who was alarmed again by a worsening is told again that somebody answered.
+        let others = everybody.iter().filter(|contact| alarmed_since(contact, round) && Some(contact.id) != by);
+        texts.extend(others.map(|contact| text(contact, Reason::Answered, round)));
     }
     if alert.cleared_us().is_some() {
-        texts.extend(everybody.iter().filter(alarmed).map(|contact| text(contact, Reason::Over, 0)));
+        let alarmed = everybody.iter().filter(|contact| alarmed_since(contact, 0));
+        texts.extend(alarmed.map(|contact| text(contact, Reason::Over, 0)));
     } else if answered.is_none() && alert.silenced_until_us().is_none_or(|until_us| until_us <= now_us) {
         texts.extend(paging(alert, settings, &everybody, sent, now_us));
     }
@@ -68,10 +75,11 @@ pub fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: UtcUs) -> 
     texts
 }
 
-/// Whether texts about `alert` can still be due at `now_us`.
-pub fn concerns(alert: &Alert, now_us: UtcUs) -> bool {
-    let texted = alert.raised().is_some_and(|(_, raised)| raised.class == Class::Physiological)
-        && alert.priority() == Some(Priority::High);
+/// Whether texts about `alert` can still be due at `now_us`. The contacts of one patient hear nothing of another who
+/// had this gateway before.
+pub fn concerns(alert: &Alert, settings: &Settings, now_us: UtcUs) -> bool {
+    let ours = |raised: &Raised| raised.class == Class::Physiological && raised.epoch == settings.epoch;
+    let texted = alert.raised().is_some_and(|(_, raised)| ours(raised)) && alert.priority() == Some(Priority::High);
     texted && alert.cleared_us().is_none_or(|cleared_us| now_us - cleared_us < OVER_US)
 }
 
@@ -86,15 +94,18 @@ pub fn everybody(settings: &Settings) -> Vec<Contact> {
     settings.contacts.iter().cloned().chain(on_call).collect()
 }
 
+/// What begins a round of texts: the raising and each worsening to high priority.
+fn rounds(alert: &Alert) -> Vec<&Fact> {
+    let high = |fact: &&Fact| match &fact.kind {
+        FactKind::Raised(raised) => raised.priority == Priority::High,
+        FactKind::Worsened { priority, .. } => *priority == Priority::High,
+        _ => false,
+    };
+    alert.facts().filter(high).collect()
+}
+
 fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sent], now_us: UtcUs) -> Vec<Text> {
-    let rounds: Vec<&Fact> = alert
-        .facts()
-        .filter(|fact| match &fact.kind {
-            FactKind::Raised(raised) => raised.priority == Priority::High,
-            FactKind::Worsened { priority, .. } => *priority == Priority::High,
-            _ => false,
-        })
-        .collect();
+    let rounds = rounds(alert);
     let Some(begin) = rounds.last() else { return Vec::new() };
     let round = (rounds.len() as u32 - 1) * ROUND;
     let ladder = &settings.ladder;
@@ -108,10 +119,12 @@ fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sen
         let this = sent.iter().find(|one| (one.contact, one.reason, one.step) == (contact.id, Reason::Raised, round));
         let unanswered = due_us + i64::from(ladder.next_after_s) * SECOND;
         // No delivery report in time: the phone is off, the next contact does not wait for the answer.
-        due_us = match this.map(|one| (one.submitted_us, one.delivered_us)) {
-            Some((Some(submitted_us), None)) => {
+        due_us = match this.map(|one| (one.submitted_us, one.delivered_us, one.waits)) {
+            Some((Some(submitted_us), None, _)) => {
                 unanswered.min(submitted_us + i64::from(ladder.undelivered_after_s) * SECOND)
             }
+            // The network will never take it: nobody has been told.
+            Some((None, _, false)) => due_us,
             _ => unanswered,
         };
     }
@@ -120,7 +133,10 @@ fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sen
     }
     // Only the newest repetition: a gateway that was off for hours does not send all that it missed.
     let again = 1 + ((now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND)) as u32;
-    texts.extend(everybody.iter().map(|contact| text(contact, Reason::Again, round + again.min(ROUND - 1))));
+    // Nor does a modem that was away for hours: who has a text of this round waiting needs no other.
+    let waits = |contact: &Contact| sent.iter().any(|one| one.waits && one.contact == contact.id && one.step >= round);
+    let everybody = everybody.iter().filter(|contact| !waits(contact));
+    texts.extend(everybody.map(|contact| text(contact, Reason::Again, round + again.min(ROUND - 1))));
     texts
 }
 
@@ -132,7 +148,6 @@ fn text(contact: &Contact, reason: Reason, step: u32) -> Text {
 mod tests {
     use std::slice::from_ref;
 
-    use medmon_core::noun::alert::Raised;
     use medmon_core::noun::{Condition, Direction, Ieee, Language, ReadingId, Vital};
 
     use super::*;
@@ -149,7 +164,8 @@ mod tests {
             phone: format!("+336123456{id}"),
             language: Language::En,
         };
-        Settings { contacts: vec![contact(PAUL, "Paul"), contact(ANNA, "Anna")], ..Settings::default() }
+        let contacts = vec![contact(PAUL, "Paul"), contact(ANNA, "Anna")];
+        Settings { epoch: 1, contacts, ..Settings::default() }
     }
 
     fn raised(class: Class, priority: Priority) -> FactKind {
@@ -177,7 +193,8 @@ mod tests {
 
     fn sent(contact: u128, reason: Reason, delivered: bool) -> Sent {
         let delivered_us = delivered.then_some(3 * SECOND);
-        Sent { contact: Uuid::from_u128(contact), reason, step: 0, submitted_us: Some(SECOND), delivered_us }
+        let (contact, submitted_us) = (Uuid::from_u128(contact), Some(SECOND));
+        Sent { contact, reason, step: 0, waits: false, submitted_us, delivered_us }
     }
 
     fn ack(by: u128) -> FactKind {
@@ -215,12 +232,46 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_no_network_takes_is_passed_over_at_once() {
+        let refused = Sent { submitted_us: None, ..sent(PAUL, Reason::Raised, false) };
+        assert_eq!(texts(&fall(&[]), from_ref(&refused), 2), [("Anna".to_owned(), Reason::Raised)]);
+        assert_eq!(texts(&fall(&[]), &[Sent { waits: true, ..refused }], 2), []);
+    }
+
+    #[test]
     fn worsening_pages_again_after_an_answer() {
         let (priority, condition) = (Priority::High, Condition::LongLie);
         let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
         let alert = fall(&[(10, ack(PAUL)), (600, worse)]);
         let due = due(&alert, &settings(), &[sent(PAUL, Reason::Raised, true)], 600 * SECOND);
         assert_eq!(due.iter().map(|text| text.step).collect::<Vec<_>>(), [ROUND]);
+    }
+
+    #[test]
+    fn the_relatives_of_the_next_patient_hear_nothing_of_the_one_before() {
+        let next = Settings { epoch: 2, ..settings() };
+        assert_eq!(due(&fall(&[]), &next, &[], 0), []);
+        let over = fall(&[(60, FactKind::Cleared)]);
+        assert_eq!(due(&over, &next, &[sent(PAUL, Reason::Raised, true)], 61 * SECOND), []);
+    }
+
+    #[test]
+    fn a_modem_that_is_away_gathers_no_repetitions() {
+        let waits = |contact| Sent { waits: true, submitted_us: None, ..sent(contact, Reason::Raised, false) };
+        let both = [waits(PAUL), sent(ANNA, Reason::Raised, true)];
+        assert_eq!(texts(&fall(&[]), &both, 600), [("Anna".to_owned(), Reason::Again)]);
+    }
+
+    #[test]
+    fn a_second_answer_is_told_to_whom_a_worsening_alarmed_again() {
+        let (priority, condition) = (Priority::High, Condition::LongLie);
+        let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
+        let alert = fall(&[(10, ack(PAUL)), (600, worse), (700, ack(PAUL))]);
+        let first = [sent(ANNA, Reason::Raised, true), sent(ANNA, Reason::Answered, true)];
+        assert_eq!(due(&alert, &settings(), &first, 701 * SECOND), []);
+        let again = Sent { step: ROUND, ..sent(ANNA, Reason::Raised, true) };
+        let second = due(&alert, &settings(), &[&first[..], &[again]].concat(), 701 * SECOND);
+        assert_eq!(second.iter().map(|text| (text.reason, text.step)).collect::<Vec<_>>(), [(Reason::Answered, ROUND)]);
     }
 
     #[test]

@@ -143,6 +143,13 @@ impl Gateway {
         };
         let failed = CancellationToken::new();
         let stages = Stages { stop: stop.clone(), failed: failed.clone() };
+        // Whatever can fail comes before the first stage: a start that fails half-way would leave stages running beside
+        // those of the next try.
+        let client = client(&config)?;
+        let telemetry = match config.telemetry.listen {
+            Some(listen) => Some(tokio::net::TcpListener::bind(listen).await.context("gateway.telemetry.listen")?),
+            None => None,
+        };
         let windows = outbox.downsample_state().await.context("outbox")?;
         let settings_now = Arc::clone(&in_force.borrow());
         let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
@@ -191,7 +198,7 @@ impl Gateway {
         if let Some(sms) = sms {
             stages.spawn("notify", notify::run(sms, facts.clone(), in_force.clone(), clock.clone(), stop.clone()));
         }
-        let uplink = client(&config)?.map(|client| {
+        let uplink = client.map(|client| {
             tokio::spawn(settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone()));
             tokio::spawn(uplink::follow_facts(client.clone(), facts.clone(), clock.clone(), stop.clone()));
             let uplink = Uplink {
@@ -207,8 +214,7 @@ impl Gateway {
             stages.spawn("uplink", uplink.run(stop.clone(), drained.clone()))
         });
         tokio::spawn(serve_local(config.socket(), local.clone(), stop.clone()));
-        if let Some(listen) = config.telemetry.listen {
-            let listener = tokio::net::TcpListener::bind(listen).await.context("gateway.telemetry.listen")?;
+        if let Some(listener) = telemetry {
             tokio::spawn(telemetry::run(listener, local.clone(), stop.clone()));
         }
 

@@ -14,9 +14,7 @@ use medmon_core::noun::{Alert, Audience, Contact, Fact, FactKind, Settings};
 use medmon_core::text::{self, Text};
 use medmon_kit::Clock;
 use medmon_sms::outbox::RESERVE_BYTES;
-use medmon_sms::{
-    Handed, Incoming, Modem, ModemOptions, NewText, Outbox, OutboxError, Outcome, Reason, Reply, SmsChannel,
-};
+use medmon_sms::{Handed, Incoming, Modem, ModemOptions, NewText, Outbox, Outcome, Reason, Reply, SmsChannel};
 
 use crate::config::GatewayConfig;
 use crate::detect::fact;
@@ -41,8 +39,15 @@ pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Res
         tracing::warn!("no gateway.sms.modem: this gateway cannot text by itself");
         return Ok(None);
     };
-    let pin = modem.pin_file.as_deref().map(std::fs::read_to_string).transpose()?;
-    let options = ModemOptions { pin: pin.map(|pin| pin.trim().to_owned()) };
+    let pin = modem.pin_file.as_deref().and_then(|file| match std::fs::read_to_string(file) {
+        Ok(pin) => Some(pin.trim().to_owned()),
+        // A home that detects and keeps is worth more than none; a SIM without a PIN works all the same.
+        Err(error) => {
+            tracing::error!(%error, file = %file.display(), "gateway.sms.modem.pin_file cannot be read; tried without a PIN");
+            None
+        }
+    });
+    let options = ModemOptions { pin };
     let outbox = Outbox::open(&folder.join("sms.sqlite"), RESERVE_BYTES, clock.clone())?;
     let modem = Arc::new(Modem::serial(&modem.port, modem.baud, options, clock.clone()));
     Ok(Some(Sms { outbox, modem }))
@@ -60,11 +65,11 @@ pub async fn run(
     let (outbox, channels, pump_clock) = (sms.outbox.clone(), [Arc::clone(&sms.modem)], clock.clone());
     tokio::spawn(async move { medmon_sms::pump(&outbox, &channels, &pump_clock, told).await });
     let mut changed = facts.changed();
+    // What could not be made durable, tried again each time.
+    let mut unsaved = Vec::new();
     loop {
         let now = Arc::clone(&settings.borrow_and_update());
-        if let Err(error) = queue_due(&sms.outbox, &facts, &now, &clock).await {
-            tracing::error!(%error, "the texts so far cannot be read; tried again");
-        }
+        queue_due(&sms.outbox, &facts, &now, &clock).await;
         let said = tokio::select! {
             Some(handed) = handed.recv() => handed_fact(&handed, &clock),
             incoming = sms.modem.receive() => incoming_fact(incoming, &sms.outbox, &facts, &now, &clock).await,
@@ -73,22 +78,28 @@ pub async fn run(
             () = clock.sleep(TICK) => None,
             () = stop.cancelled() => return,
         };
-        if let Some(fact) = said
-            && let Err(error) = facts.commit(vec![fact], None, false).await
-        {
-            tracing::error!(%error, "what became of a text is not durable");
+        unsaved.extend(said);
+        if !unsaved.is_empty() {
+            match facts.commit(unsaved.clone(), None, false).await {
+                Ok(()) => unsaved.clear(),
+                Err(error) => tracing::error!(%error, "what became of a text is not durable yet; tried again"),
+            }
         }
     }
 }
 
 /// Queues what the ladder says is due.
-async fn queue_due(outbox: &Outbox, facts: &Facts, settings: &Settings, clock: &Clock) -> Result<(), OutboxError> {
+async fn queue_due(outbox: &Outbox, facts: &Facts, settings: &Settings, clock: &Clock) {
     let now_us = clock.utc_us();
-    let alerts: Vec<_> = facts.alerts().into_iter().filter(|alert| ladder::concerns(alert, now_us)).collect();
+    let alerts: Vec<_> = facts.alerts().into_iter().filter(|alert| ladder::concerns(alert, settings, now_us)).collect();
     if alerts.is_empty() {
-        return Ok(());
+        return;
     }
-    let rows = outbox.rows(TEXTS).await?;
+    let rows = outbox.rows(TEXTS).await.unwrap_or_else(|error| {
+        // Rather a text twice than none.
+        tracing::error!(%error, "the texts so far cannot be read: only those in memory count");
+        outbox.kept()
+    });
     for alert in alerts {
         let sent: Vec<_> = rows
             .iter()
@@ -97,6 +108,7 @@ async fn queue_due(outbox: &Outbox, facts: &Facts, settings: &Settings, clock: &
                 contact: row.contact,
                 reason: row.reason,
                 step: row.step,
+                waits: row.waits(),
                 submitted_us: row.submitted_us,
                 delivered_us: row.delivered_us,
             })
@@ -109,7 +121,6 @@ async fn queue_due(outbox: &Outbox, facts: &Facts, settings: &Settings, clock: &
             outbox.queue(NewText { alert: alert.id, contact, to, text, code, reason, step }).await;
         }
     }
-    Ok(())
 }
 
 fn wording(alert: &Alert, contact: &Contact, reason: Reason, code: &str, settings: &Settings, now_us: i64) -> String {
@@ -170,7 +181,7 @@ fn answer(from: &str, text: &str, alerts: &[Alert], settings: &Settings, clock: 
     let Reply::Acknowledge { code } = medmon_sms::parse(text) else { return None };
     let now_us = clock.utc_us();
     let mut meant = alerts.iter().filter(|alert| {
-        ladder::concerns(alert, now_us)
+        ladder::concerns(alert, settings, now_us)
             && match &code {
                 Some(code) => *code == text::code(alert.id),
                 None => alert.cleared_us().is_none() && alert.acknowledged(Audience::Family).is_none(),
@@ -231,7 +242,7 @@ mod tests {
     fn settings() -> Settings {
         let contact =
             Contact { id: Uuid::from_u128(9), name: "Paul".into(), phone: PAUL.into(), language: Language::Fr };
-        Settings { contacts: vec![contact], ..Settings::default() }
+        Settings { epoch: 1, contacts: vec![contact], ..Settings::default() }
     }
 
     #[tokio::test]
@@ -249,6 +260,25 @@ mod tests {
         assert_eq!(said("+33700000000", &format!("OK {code}"), &both), None, "a stranger");
         assert_eq!(said(PAUL, "OK 0000", &both), None);
         assert_eq!(said(PAUL, "who is this?", &both[..1]), None);
+        let another = Settings { epoch: 2, ..settings.clone() };
+        assert_eq!(answer(PAUL, "OK", &both[..1], &another, &clock), None, "of a patient who was here before");
+    }
+
+    /// A gateway without a disk still texts, and each text once.
+    #[tokio::test]
+    async fn texts_that_cannot_be_read_are_no_reason_to_stay_silent() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::scaled(1.0, 0);
+        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        facts.commit(fall(1).facts().cloned().collect(), None, false).await.unwrap();
+        let broken = rusqlite::Connection::open(folder.path().join("sms.sqlite")).unwrap();
+        broken.execute_batch("DROP TABLE text").unwrap();
+        for _ in 0..3 {
+            queue_due(&outbox, &facts, &settings(), &clock).await;
+        }
+        let kept = outbox.kept();
+        assert_eq!(kept.iter().map(|row| row.to.as_str()).collect::<Vec<_>>(), [PAUL]);
     }
 
     #[test]

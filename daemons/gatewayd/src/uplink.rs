@@ -8,15 +8,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use medmon_api::Client;
 use medmon_api::gateway::{DeviceHeard, Heartbeat};
+use medmon_api::{Client, ErrorKind};
 use medmon_core::noun::{ClockQuality, Settings, Verdict};
 use medmon_kit::{Clock, sqlite};
 
 use crate::broker::Broker;
 use crate::collect::DevicesHeard;
 use crate::facts::Facts;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Sealed};
 use crate::settings::PAUSE;
 
 /// A heartbeat is the lease of the pager: three minutes of silence and the cloud takes over.
@@ -137,22 +137,60 @@ impl Uplink {
 
     /// Heartbeat if due, facts, envelopes. `true`: there is more.
     async fn exchange(&self, heartbeat: bool, uptime_s: i64) -> Result<bool, Error> {
-        let facts = self.facts.waiting(FACTS_MAX).await?;
-        if !facts.is_empty() {
-            let answer = self.client.push_facts(&facts).await?;
-            if !answer.refused.is_empty() {
-                tracing::warn!(facts = answer.refused.len(), "the cloud does not take some facts; they stay here only");
-            }
-            self.facts.commit(answer.facts, None, true).await?;
-            self.facts.uploaded(facts).await?;
+        // What the cloud cannot digest of one kind holds back neither the sign of life nor the other kind.
+        let facts = self.push_facts().await;
+        if let Err(Error::Api(error)) = &facts
+            && !is_about_content(error)
+        {
+            return facts.map(|()| false);
         }
         if heartbeat {
             self.client.heartbeat(&self.heartbeat(uptime_s).await?).await?;
         }
+        let more = self.push_envelopes().await?;
+        facts.map(|()| more)
+    }
+
+    async fn push_facts(&self) -> Result<(), Error> {
+        let facts = self.facts.waiting(FACTS_MAX).await?;
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let answer = self.client.push_facts(&facts).await?;
+        if !answer.refused.is_empty() {
+            tracing::warn!(facts = answer.refused.len(), "the cloud does not take some facts; they stay here only");
+        }
+        self.facts.commit(answer.facts, None, true).await?;
+        Ok(self.facts.uploaded(facts).await?)
+    }
+
+    /// `true`: there are more.
+    async fn push_envelopes(&self) -> Result<bool, Error> {
         let sealed = self.outbox.waiting(ENVELOPES_MAX).await?;
         if sealed.is_empty() {
             return Ok(false);
         }
+        let full = sealed.len() == ENVELOPES_MAX as usize;
+        match self.ingest(&sealed).await {
+            // One among them may be what the cloud chokes on: alone it blocks only itself.
+            Err(Error::Api(error)) if sealed.len() > 1 && is_about_content(&error) => {
+                tracing::warn!(%error, "the cloud cannot take these envelopes together; each is sent alone");
+                for one in &sealed {
+                    match self.ingest(std::slice::from_ref(one)).await {
+                        Err(Error::Api(error)) if is_about_content(&error) => {
+                            tracing::warn!(sequence = one.sequence, %error, "the cloud cannot take an envelope; kept");
+                        }
+                        other => other?,
+                    }
+                }
+                Err(error.into())
+            }
+            other => other.map(|()| full),
+        }
+    }
+
+    /// Sends envelopes and notes the verdict on each.
+    async fn ingest(&self, sealed: &[Sealed]) -> Result<(), Error> {
         let verdicts = self.client.ingest(sealed.iter().map(|one| one.body.as_slice())).await?;
         if verdicts.len() != sealed.len() {
             return Err(Error::Verdicts { sent: sealed.len(), given: verdicts.len() });
@@ -163,10 +201,9 @@ impl Uplink {
                 tracing::warn!(sequence = one.sequence, reason, "the cloud set an envelope aside");
             }
         }
-        let full = sealed.len() == ENVELOPES_MAX as usize;
-        let verdicts = sealed.into_iter().map(|one| one.sequence).zip(verdicts).collect();
+        let verdicts = sealed.iter().map(|one| one.sequence).zip(verdicts).collect();
         self.outbox.settle(verdicts, self.clock.utc_us()).await?;
-        if later { Err(Error::Later) } else { Ok(full) }
+        if later { Err(Error::Later) } else { Ok(()) }
     }
 
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
@@ -193,6 +230,11 @@ impl Uplink {
             ..Heartbeat::default()
         })
     }
+}
+
+/// Whether the cloud is there and refuses what was sent, rather than who sends it.
+fn is_about_content(error: &medmon_api::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Failed)
 }
 
 /// Follows what the ward says of this gateway's alerts, until `stop`.
@@ -262,5 +304,70 @@ mod tests {
         assert!(waits.iter().all(|wait| *wait <= Backoff::LONGEST));
         backoff.reset();
         assert!(backoff.wait() <= Duration::from_millis(500));
+    }
+
+    /// A cloud that chokes on one envelope and understands no facts still hears the rest.
+    #[tokio::test]
+    async fn what_the_cloud_cannot_digest_blocks_nothing_else() {
+        use axum::Json;
+        use axum::http::StatusCode;
+        use axum::routing::post;
+        use medmon_core::noun::{Fact, FactKind};
+
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        let fact = |id| Fact { id, alert: id, at_us: 0, author: "gateway".into(), kind: FactKind::Cleared };
+        facts.commit(vec![fact(uuid::Uuid::from_u128(1))], None, false).await.unwrap();
+        let envelope = |sequence| medmon_core::noun::Envelope {
+            install: uuid::Uuid::nil(),
+            stream: 0,
+            sequence,
+            epoch: 1,
+            sealed_us: 0,
+            windows: Vec::new(),
+            gaps: Vec::new(),
+        };
+        outbox.commit(&crate::downsample::State::default(), (1..=5).map(envelope).collect()).await.unwrap();
+
+        let beats = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let beat = Arc::clone(&beats);
+        let ingest = async |body: axum::body::Bytes| {
+            let sealed = medmon_api::frames::decode(&body).unwrap();
+            let chokes = |one: &&[u8]| medmon_core::wire::envelope::decode(one).unwrap().sequence == 3;
+            if sealed.iter().any(chokes) {
+                return Err(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+            Ok(Json(vec![Verdict::Stored; sealed.len()]))
+        };
+        let heartbeat = async move || {
+            beat.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let answer = r#"{"settings_version":0,"utc_us":0,"facts_cursor":0}"#;
+            Json(serde_json::from_str::<serde_json::Value>(answer).unwrap())
+        };
+        let cloud = axum::Router::new()
+            .route(medmon_api::paths::INGEST, post(ingest))
+            .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY))
+            .route(medmon_api::paths::HEARTBEAT, post(heartbeat));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, cloud).await });
+
+        let (_settings, in_force) = watch::channel(Arc::new(Settings::default()));
+        let uplink = Uplink {
+            client: Client::new(&url, None).unwrap(),
+            facts: facts.clone(),
+            outbox: outbox.clone(),
+            broker: Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap()),
+            heard: DevicesHeard::default(),
+            settings: in_force,
+            clock: Clock::system(),
+            online: watch::Sender::new(false),
+        };
+        assert!(uplink.exchange(true, 0).await.is_err(), "it is tried again");
+        assert_eq!(beats.load(std::sync::atomic::Ordering::Relaxed), 1);
+        let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();
+        assert_eq!(waiting, [3]);
+        assert_eq!(facts.waiting(10).await.unwrap().len(), 1);
     }
 }

@@ -146,3 +146,21 @@ async fn a_blank_dongle_is_formed_only_when_told_to() {
     until("the network is formed", async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. })).await;
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_fails_leaves_no_stage_behind() {
+    let clock = Clock::system();
+    let folder = tempfile::tempdir().unwrap();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = config(folder.path(), &dongle);
+    config.telemetry.listen = Some(taken.local_addr().unwrap());
+    assert!(Gateway::start(config.clone(), clock.clone()).await.is_err());
+    // A stage left behind would hold the dongle, and text beside the next try's.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    drop(taken);
+    let gateway = Gateway::start(config, clock).await.unwrap();
+    until("the radio runs", async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. })).await;
+    assert!(!gateway.local.counters.snapshot().contains_key("radio_restarts"));
+    gateway.stop().await;
+}

@@ -153,9 +153,12 @@ impl Broker for Embedded {
     }
 
     async fn trim(&self, older_than_utc_us: i64) -> Result<u64, sqlite::Error> {
-        // As long as one stage has never acknowledged, there is no smallest cursor and nothing goes.
-        let sql = "DELETE FROM reading WHERE utc_us < ?1 AND offset <=
-                   (SELECT CASE count(*) WHEN ?2 THEN min(offset) ELSE 0 END FROM cursor)";
+        // As long as one stage has never acknowledged, there is no smallest cursor and nothing goes. Readings lie in the
+        // order of their arrival: the first that is young enough ends the search, so only what goes is read.
+        let sql = "DELETE FROM reading WHERE offset <=
+                   (SELECT CASE count(*) WHEN ?2 THEN min(offset) ELSE 0 END FROM cursor)
+                   AND offset < ifnull((SELECT offset FROM reading WHERE utc_us >= ?1 ORDER BY offset LIMIT 1),
+                                       9223372036854775807)";
         let stages = Stage::ALL.len() as i64;
         self.log.write(move |db| Ok(db.execute(sql, (older_than_utc_us, stages))? as u64)).await
     }

@@ -164,6 +164,7 @@ async fn session(
         devices: Devices::default(),
         held: VecDeque::new(),
         recent: VecDeque::new(),
+        table_is_late: false,
         transaction: 0,
     };
     match radio.listen(&mut indications).await {
@@ -200,6 +201,8 @@ struct Radio<'a> {
     held: VecDeque<(u16, Indication)>,
     /// Frames of the last seconds: when, who, what.
     recent: VecDeque<(MonoUs, Ieee, u8, u16, Vec<u8>)>,
+    /// The dongle once did not answer who holds an address; then devices themselves are asked.
+    table_is_late: bool,
     transaction: u8,
 }
 
@@ -289,10 +292,7 @@ impl Radio<'_> {
         if asked {
             return Ok(());
         }
-        // The dongle's own table first: it answers at once. All ones mean that it does not know.
-        let known = self.link.request(UTIL_LOOKUP, &network.to_le_bytes()).await;
-        match known.as_deref().ok().and_then(|answer| ieee(answer, 0)).filter(|ieee| ieee.0 != u64::MAX && ieee.0 != 0)
-        {
+        match self.table(network).await? {
             Some(ieee) => {
                 self.devices.learn(ieee, network);
                 self.release(network).await
@@ -301,6 +301,22 @@ impl Radio<'_> {
                 let [low, high] = network.to_le_bytes();
                 self.link.request(ZDO_IEEE_REQUEST, &[low, high, 0, 0]).await?;
                 Ok(())
+            }
+        }
+    }
+
+    /// Who holds `network` in the dongle's own table, which answers at once. All ones mean that it does not know.
+    async fn table(&mut self, network: u16) -> Result<Option<Ieee>, LinkError> {
+        if self.table_is_late {
+            return Ok(None);
+        }
+        match self.link.request(UTIL_LOOKUP, &network.to_le_bytes()).await {
+            Ok(answer) => Ok(ieee(&answer, 0).filter(|ieee| ieee.0 != u64::MAX && ieee.0 != 0)),
+            Err(LinkError::Closed) => Err(LinkError::Closed),
+            Err(error) => {
+                // The answer does not say whom it is about: a late one would be taken for that to the next question.
+                self.table_is_late = matches!(error, LinkError::Timeout(_));
+                Ok(None)
             }
         }
     }
@@ -317,18 +333,19 @@ impl Radio<'_> {
             self.counters.add("other_commands", 1);
             return Ok(());
         }
-        if frame.wants_response && !message.broadcast {
-            self.respond(&message, &frame).await?;
-        }
         if self.is_duplicate(device, &message, said.mono_us) {
             self.counters.add("duplicates", 1);
-            return Ok(());
-        }
-        for report in self.reports_of(device, &message, &frame, said) {
-            // Waiting here slows the serial line down, it loses nothing.
-            if self.reports.send(report).await.is_err() {
-                return Err(LinkError::Closed.into());
+        } else {
+            for report in self.reports_of(device, &message, &frame, said) {
+                // Waiting here slows the serial line down, it loses nothing.
+                if self.reports.send(report).await.is_err() {
+                    return Err(LinkError::Closed.into());
+                }
             }
+        }
+        // After the readings: a dongle that does not answer must not hold an emergency back.
+        if frame.wants_response && !message.broadcast {
+            self.respond(&message, &frame).await?;
         }
         Ok(())
     }
@@ -469,4 +486,61 @@ fn ieee(data: &[u8], at: usize) -> Option<Ieee> {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(data.get(at..at + 8)?);
     Some(Ieee(u64::from_le_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::unpi::Frame;
+    use super::*;
+
+    /// The answer of the dongle's table does not say whom it is about: a late one is never taken for another's.
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_was_late_once_is_not_asked_again() {
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let (clock, counters) = (Clock::scaled(1.0, 0), Counters::default());
+        let (link, _indications) = Link::open(ours, clock.clone(), counters.clone());
+        let (reports, _inbox) = mpsc::channel(8);
+        let map = Map::new(&[]).unwrap();
+        let mut radio = Radio {
+            link,
+            map: &map,
+            clock: &clock,
+            counters: &counters,
+            reports: &reports,
+            devices: Devices::default(),
+            held: VecDeque::new(),
+            recent: VecDeque::new(),
+            table_is_late: false,
+            transaction: 0,
+        };
+        let from = |network: u16| {
+            let mut data = vec![0; 17];
+            data[4..6].copy_from_slice(&network.to_le_bytes());
+            Indication { command: AF_INCOMING, data, mono_us: 0, utc_us: 0 }
+        };
+        let asked = async {
+            let mut asked = Vec::new();
+            while asked.len() < 3 {
+                let mut head = [0; 4];
+                theirs.read_exact(&mut head).await.unwrap();
+                let mut rest = vec![0; usize::from(head[1]) + 1];
+                theirs.read_exact(&mut rest).await.unwrap();
+                let command = u16::from_be_bytes([head[2], head[3]]);
+                asked.push(command);
+                if command == ZDO_IEEE_REQUEST {
+                    let answer = Frame { command: 0x6501, data: vec![0] };
+                    theirs.write_all(&answer.encode().unwrap()).await.unwrap();
+                }
+            }
+            asked
+        };
+        let messages = async {
+            radio.incoming(from(0x1000)).await.unwrap();
+            radio.incoming(from(0x2000)).await.unwrap();
+        };
+        let ((), asked) = tokio::join!(messages, asked);
+        assert_eq!(asked, [UTIL_LOOKUP, ZDO_IEEE_REQUEST, ZDO_IEEE_REQUEST]);
+    }
 }

@@ -174,7 +174,8 @@ pub struct Row {
 }
 
 impl Row {
-    fn waits(&self) -> bool {
+    /// Whether it is still to be handed over, for the first time or again.
+    pub fn waits(&self) -> bool {
         match self.state {
             State::Queued => true,
             State::MaybeSent => self.doubts < DOUBTS_MAX,
@@ -393,6 +394,13 @@ impl Outbox {
         rows.sort_by_key(|row| std::cmp::Reverse((row.created_us, row.id)));
         rows.truncate(most as usize);
         Ok(rows)
+    }
+
+    /// The texts that are in memory because no disk takes them, oldest first.
+    pub fn kept(&self) -> Vec<Row> {
+        let mut rows: Vec<_> = self.memory().rows.values().cloned().collect();
+        rows.sort_by_key(|row| (row.created_us, std::cmp::Reverse(row.id)));
+        rows
     }
 
     fn deliver(&self, row: &mut Row, delivered: bool) {

@@ -292,9 +292,10 @@ impl Alert {
             }
             _ => None,
         })?;
-        let worsened = self
-            .facts()
-            .any(|fact| matches!(fact.kind, FactKind::Worsened { .. } | FactKind::Raised(_)) && fact.at_us > ack.1);
+        // Nobody answers what was not raised yet: if times say so, two clocks differ, and the raising overtakes nothing.
+        let first = self.raised().map(|(fact, _)| fact.id);
+        let worsens = |fact: &&Fact| matches!(fact.kind, FactKind::Worsened { .. } | FactKind::Raised(_));
+        let worsened = self.facts().filter(worsens).any(|fact| fact.at_us > ack.1 && Some(fact.id) != first);
         (!worsened).then_some(ack)
     }
 
@@ -408,6 +409,28 @@ mod tests {
             FactKind::Worsened { priority: Priority::High, condition: Condition::Fall, explanation: String::new() },
         ));
         assert!(alert.acknowledged(Audience::Family).is_none(), "worsening pages again");
+    }
+
+    #[test]
+    fn a_ward_whose_clock_is_behind_the_gateways_is_still_heard() {
+        let raised = r#"{"fact":"raised","epoch":1,"vital":"heart_rate","direction":"high","condition":"tachycardia",
+            "class":"physiological","priority":"high","onset_us":0,"device":"0000000000000001",
+            "reading":{"boot":1,"sequence":1},"settings_version":1,"explanation":""}"#;
+        let raised: FactKind = serde_json::from_str(raised).unwrap();
+        let ack = FactKind::Acknowledged { by: Uuid::nil(), name: "A. Martin".into(), audience: Audience::Ward };
+        let worse =
+            FactKind::Worsened { priority: Priority::High, condition: Condition::Other, explanation: String::new() };
+        let fact = |number: u128, at_us, kind| Fact {
+            id: Uuid::from_u128(number),
+            alert: ALERT,
+            at_us,
+            author: "gateway".into(),
+            kind,
+        };
+        let mut alert = Alert::fold(ALERT, [fact(1, 180, raised), fact(2, 100, ack)]);
+        assert_eq!(alert.acknowledged(Audience::Ward), Some(("A. Martin", 100)));
+        alert.take(fact(3, 300, worse));
+        assert_eq!(alert.acknowledged(Audience::Ward), None);
     }
 
     #[test]
