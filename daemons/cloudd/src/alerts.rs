@@ -123,6 +123,8 @@ pub fn detail(db: &Connection, caller: &Caller, id: Uuid) -> Result<AlertDetail,
     caller.may(Action::ReadAlerts, &row.resource())?;
     let shown = show(db, caller, &row)?.ok_or_else(|| Refusal::not_found("alert", id))?;
     let mut facts: Vec<Fact> = fact::fold(db, id)?.facts().cloned().collect();
+    let said = fact::said(db, id)?;
+    facts.iter_mut().for_each(|fact| fact.at_us = *said.get(&fact.id).unwrap_or(&fact.at_us));
     if shown.explanation.is_none() {
         facts.iter_mut().for_each(plain);
     }
@@ -134,9 +136,14 @@ pub fn show(db: &Connection, caller: &Caller, row: &AlertRow) -> Result<Option<S
     let alert = fact::fold(db, row.id)?;
     let Some((first, raised)) = alert.raised() else { return Ok(None) };
     let figures = caller.can(Action::ReadVitals, &row.resource());
+    let said = fact::said(db, row.id)?;
     let answer = |audience| {
-        let found = alert.acknowledged(audience);
-        found.map(|(by, at_us)| Acknowledgement { by: by.to_owned(), at: time(at_us) })
+        let (by, at_us) = alert.acknowledged(audience)?;
+        let same = |fact: &&Fact| {
+            fact.at_us == at_us && matches!(fact.kind, FactKind::Acknowledged { audience: of, .. } if of == audience)
+        };
+        let said_us = alert.facts().filter(same).find_map(|fact| said.get(&fact.id));
+        Some(Acknowledgement { by: by.to_owned(), at: time(*said_us.unwrap_or(&at_us)) })
     };
     Ok(Some(Shown {
         id: row.id,
@@ -154,7 +161,8 @@ pub fn show(db: &Connection, caller: &Caller, row: &AlertRow) -> Result<Option<S
         acknowledged_ward: answer(Audience::Ward),
         acknowledged_family: answer(Audience::Family),
         silenced_until: alert.silenced_until_us().map(time),
-        silence_reason: silence_reason(&alert),
+        // A nurse's words about a patient may name figures.
+        silence_reason: silence_reason(&alert).filter(|_| figures),
         notices: notices(db, &alert)?,
         open: alert.open(),
     }))
@@ -199,11 +207,12 @@ fn silence_reason(alert: &Alert) -> Option<String> {
     silences.max_by_key(|(until_us, _)| *until_us).map(|(_, reason)| reason.clone())
 }
 
-/// Takes the figures out of a fact.
+/// Takes the figures out of a fact, and words that may name some.
 fn plain(fact: &mut Fact) {
     match &mut fact.kind {
         FactKind::Raised(raised) => raised.explanation.clear(),
         FactKind::Worsened { explanation, .. } => explanation.clear(),
+        FactKind::Silenced { reason, .. } => reason.clear(),
         _ => {}
     }
 }

@@ -86,7 +86,10 @@ fn drafts(
 }
 
 fn draft(db: &Connection, caller: &Caller, record: Patient, mut alerts: Vec<Alert>) -> Result<Draft, Refusal> {
-    alerts.sort_by_key(|alert| (alert.acknowledged_ward.is_some(), Reverse(alert.priority), alert.raised_at));
+    // The patient before the equipment: a silent sensor must not lend its priority to a lesser alarm of the body.
+    alerts.sort_by_key(|alert| {
+        (alert.acknowledged_ward.is_some(), alert.class, Reverse(alert.priority), alert.raised_at)
+    });
     let open = assignment::open_of_patient(db, record.id)?;
     let gateway = match &open {
         None => None,

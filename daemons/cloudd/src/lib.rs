@@ -88,9 +88,9 @@ pub struct Cloud {
     /// Vitals.
     pub vitals: Arc<dyn VitalsStore>,
     /// Hints.
-    pub events: Events,
+    pub events: Arc<Events>,
     /// Long polls of gateways.
-    pub bells: Bells,
+    pub bells: Arc<Bells>,
     /// What is counted.
     pub metrics: Metrics,
     clock: Clock,
@@ -114,8 +114,8 @@ impl Cloud {
         Ok(Self {
             records,
             vitals: Arc::new(vitals),
-            events: Events::new(clock.utc_us()),
-            bells: Bells::default(),
+            events: Arc::new(Events::new(clock.utc_us())),
+            bells: Arc::default(),
             metrics: Metrics::default(),
             clock,
             turns: Turns::default(),
@@ -131,9 +131,14 @@ impl Cloud {
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     {
-        let (result, effects) = self.records.write(caller, work).await?;
-        events::publish(&self.events, &self.bells, effects);
-        Ok(result)
+        let (records, events, bells) = (self.records.clone(), Arc::clone(&self.events), Arc::clone(&self.bells));
+        // A task of its own: a home whose line is cut meanwhile must not take the hint of a durable alert with it.
+        let written = tokio::spawn(async move {
+            let (result, effects) = records.write(caller, work).await?;
+            events::publish(&events, &bells, effects);
+            Ok(result)
+        });
+        written.await.map_err(Refusal::internal)?
     }
 
     /// Whether the stores answer: for `/readyz`, and for a watchdog that is fed by work really done.
@@ -264,4 +269,32 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(ended).await });
     tracing::info!(%address, "cloud listens");
     Ok(Running { address, cloud, server, shutdown })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use medmon_api::event::EventKind;
+    use medmon_core::noun::Resource;
+
+    use super::*;
+
+    /// A connection that broke dropped its handler, and with it the hints of what it had written.
+    #[tokio::test]
+    async fn a_caller_that_goes_away_takes_no_hint_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let cloud = Cloud::open(folder.path(), clock.clone(), CancellationToken::new()).await.unwrap();
+        let site = Uuid::from_u128(1);
+        let (id, name, role) = (Uuid::from_u128(2), "gateway".into(), Role::Gateway);
+        let principal = Principal { id, name, role, site, ward: None, patient: None, gateway: None, expires_us: None };
+        let mut hints = cloud.events.watch();
+        let work = move |tx: &Tx<'_>| {
+            tx.hint(EventKind::Alert, Resource::of_site(site), None);
+            Ok(())
+        };
+        let gone = cloud.write(Caller { principal, now_us: clock.utc_us() }, work).now_or_never();
+        assert!(gone.is_none(), "dropped before it was durable");
+        tokio::time::timeout(Duration::from_secs(10), hints.changed()).await.unwrap().unwrap();
+    }
 }

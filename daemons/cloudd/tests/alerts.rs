@@ -99,6 +99,9 @@ async fn who_may_not_answer_or_see_figures_does_not() {
     let silence = |for_s, reason: &str| Silence { for_s, reason: reason.into() };
     let until = world.nurse.silence(alert, &silence(600, "physiotherapy")).await.unwrap();
     assert_eq!(until.silence_reason.as_deref(), Some("physiotherapy"));
+    world.nurse.silence(alert, &silence(900, "155 bpm after the stairs")).await.unwrap();
+    let seen = relative.alert(alert).await.unwrap();
+    assert!(!format!("{seen:?}").contains("155"), "no figures by way of a nurse's words");
     for bad in [silence(600, ""), silence(0, "x"), silence(90_000, "x")] {
         assert_eq!(world.nurse.silence(alert, &bad).await.unwrap_err().kind(), ErrorKind::Invalid);
     }
@@ -153,6 +156,49 @@ async fn the_board_is_sorted_worst_and_unanswered_first_and_silence_is_not_calm(
     let seen = (counts.patients, counts.high, counts.medium, counts.low, counts.unknown, counts.acknowledged);
     assert_eq!(seen, (6, 1, 1, 1, 1, 1));
     assert_eq!(board.rows[0].vitals[0].value, 72.0);
+}
+
+/// An acknowledgement was dated by the cloud's clock: it also covered what a cut-off home told only afterwards.
+#[tokio::test]
+async fn a_worsening_that_the_ward_could_not_know_of_asks_again() {
+    let world = World::new().await;
+    let (_, home) = world.home("DOE Jeanne").await;
+    let alert = Uuid::now_v7();
+    home.client.push_facts(&[home.raised(alert, Priority::Medium)]).await.unwrap();
+    world.clock.shift_utc(10 * MINUTE);
+    let answered = world.nurse.acknowledge(alert, &Ack::default()).await.unwrap();
+    let said = answered.acknowledged_ward.unwrap().at;
+    assert!(said.as_microsecond() >= T0 + 10 * MINUTE, "shown when it was said");
+    let worse = FactKind::Worsened {
+        priority: Priority::High,
+        condition: medmon_core::noun::Condition::Tachycardia,
+        explanation: "155 bpm".into(),
+    };
+    let late = [fact(alert, T0 + MINUTE, worse), fact(alert, T0 + 5 * MINUTE, FactKind::Cleared)];
+    home.client.push_facts(&late).await.unwrap();
+    let row = world.nurse.board(None).await.unwrap().rows.remove(0);
+    assert_eq!((row.section, row.alerts[0].open), (Section::NeedsAnswer, true));
+    let shown = world.nurse.alert(alert).await.unwrap();
+    let ack = shown.facts.iter().find(|fact| matches!(fact.kind, FactKind::Acknowledged { .. })).unwrap();
+    assert_eq!(ack.at_us, said.as_microsecond());
+    assert!(!world.nurse.acknowledge(alert, &Ack::default()).await.unwrap().open, "answered again");
+}
+
+#[tokio::test]
+async fn a_silent_sensor_does_not_put_a_low_alarm_before_a_medium_one() {
+    let world = World::new().await;
+    let (_, low) = world.home("A low, sensor silent").await;
+    let (_, medium) = world.home("B medium").await;
+    let mut technical = low.raised(Uuid::from_u128(1), Priority::Medium);
+    if let FactKind::Raised(raised) = &mut technical.kind {
+        raised.class = medmon_core::noun::Class::Technical;
+    }
+    low.client.push_facts(&[technical, low.raised(Uuid::from_u128(2), Priority::Low)]).await.unwrap();
+    medium.client.push_facts(&[medium.raised(Uuid::from_u128(3), Priority::Medium)]).await.unwrap();
+    let board = world.nurse.board(None).await.unwrap();
+    let names: Vec<_> = board.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["B medium", "A low, sensor silent"]);
+    assert_eq!(board.rows[1].alerts[0].priority, Priority::Low);
 }
 
 #[tokio::test]

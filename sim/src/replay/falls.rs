@@ -18,6 +18,8 @@ const RATE: u8 = 20;
 const BEFORE_S: usize = 4;
 const AFTER_ADL_S: usize = 8;
 const AFTER_FALL_S: usize = 40;
+/// Within this angle the posture is what it was; as at the gateway, degrees.
+const SAME_POSTURE: f64 = 35.0;
 
 /// The recordings with a waist stream that the index names.
 pub fn list(folder: &Path) -> Result<Vec<Recording>, ReplayError> {
@@ -57,15 +59,17 @@ pub fn part(file: &Path, recordings: &[&Recording]) -> Result<Part, ReplayError>
             let Some(stream) = streams.get(&recording.name).filter(|stream| !stream.is_empty()) else { continue };
             let fall = recording.label == "fall";
             let second = stream.len().min(RATE.into());
-            samples.extend(vec![mean(&stream[..second]); BEFORE_S * usize::from(RATE)]);
-            if fall && first_fall.is_none() {
+            let (before, after) = (mean(&stream[..second]), mean(&stream[stream.len() - second..]));
+            samples.extend(vec![before; BEFORE_S * usize::from(RATE)]);
+            // Who stands again at the end of a recording had a near-fall, whatever it is labelled (CLINICAL.md).
+            if fall && first_fall.is_none() && degrees(before, after) > SAME_POSTURE {
                 let strongest =
                     (0..stream.len()).max_by_key(|n| stream[*n].map(|mg| i64::from(mg).pow(2)).iter().sum::<i64>());
                 first_fall = Some((samples.len() + strongest.unwrap_or(0)) as f64 / f64::from(RATE));
             }
             samples.extend(stream);
-            let after = if fall { AFTER_FALL_S } else { AFTER_ADL_S };
-            samples.extend(vec![mean(&stream[stream.len() - second..]); after * usize::from(RATE)]);
+            let held_s = if fall { AFTER_FALL_S } else { AFTER_ADL_S };
+            samples.extend(vec![after; held_s * usize::from(RATE)]);
         }
     }
     // Later falls come while the first is still on the board: they belong to its episode.
@@ -88,6 +92,13 @@ fn mean(samples: &[[i16; 3]]) -> [i16; 3] {
         let sum: i64 = samples.iter().map(|sample| i64::from(sample[axis])).sum();
         (sum / samples.len().max(1) as i64) as i16
     })
+}
+
+/// The angle between two postures.
+fn degrees(one: [i16; 3], other: [i16; 3]) -> f64 {
+    let dot = |a: [i16; 3], b: [i16; 3]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(b)).sum::<f64>();
+    let lengths = (dot(one, one) * dot(other, other)).sqrt();
+    (dot(one, other) / lengths.max(1.0)).clamp(-1.0, 1.0).acos().to_degrees()
 }
 
 /// Samples in mg by recording; a missing sample repeats the one before.

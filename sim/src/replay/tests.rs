@@ -111,6 +111,30 @@ fn each_kind_becomes_a_home_that_expects_what_its_labels_say() {
     assert_eq!(glucose[..3], [2.0, 12.0, 22.0]);
 }
 
+/// The first fall of a subject of UMAFall ends upright: it was expected as a fall and the demo called it missed.
+#[test]
+fn a_fall_after_which_the_person_stands_again_is_not_expected_as_a_fall() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rows = String::from("recording,t_ms,ax_g,ay_g,az_g\n");
+    for (name, lies) in [("S1_F_01", false), ("S1_F_02", true)] {
+        for n in 0..300 {
+            let [x, y] = match n {
+                140 => [3.0, 3.0],
+                141..200 => [1.0, 0.0],
+                200.. if lies => [1.0, 0.0],
+                _ => [0.0, 1.0],
+            };
+            rows.push_str(&format!("{name},{},{x},{y},0\n", n * 50));
+        }
+    }
+    put(dir.path(), "falls_umafall/S1_waist.csv.gz", &rows);
+    let index = "recording,subject,label,activity,n_waist\nS1_F_01,S1,fall,forward,300\nS1_F_02,S1,fall,forward,300\n";
+    put(dir.path(), "falls_umafall/index.csv", index);
+    let home = Replay::open(dir.path()).unwrap().homes(1).unwrap().remove(0);
+    // 59 s of the first, 4 s of holding, 7 s to the impact, 45 s.
+    assert_eq!(home.expected.iter().map(|expected| expected.by_s).collect::<Vec<_>>(), [115.0]);
+}
+
 #[test]
 fn errors_name_file_line_and_value() {
     let dir = tempfile::tempdir().unwrap();

@@ -39,6 +39,11 @@ async fn play(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         (None, Some(temporary)) => temporary.0.clone(),
         (None, None) => PathBuf::new(),
     };
+    anyhow::ensure!(
+        !folder.join("cloud").exists(),
+        "--data {}: a demo is kept there already; give another folder, or remove this one",
+        folder.display()
+    );
     std::fs::create_dir_all(&folder).with_context(|| format!("--data {}", folder.display()))?;
     let log = folder.join("demo.log");
     let file = std::fs::File::create(&log).with_context(|| format!("{}", log.display()))?;
@@ -79,7 +84,7 @@ async fn play(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         }
     }
     stop.cancel();
-    let played = end.await?;
+    let played = end.await??;
     let summary = world.finish(played, args, &clock).await?;
     summary.print(matches!(args.output, Output::Json | Output::Jsonl))?;
     if let Some(folder) = &args.data {

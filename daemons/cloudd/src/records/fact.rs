@@ -1,11 +1,13 @@
 //! Facts: a union by id that never forgets. What they amount to: `alert` and core's fold.
 
+use std::collections::HashMap;
+
 use medmon_core::noun::{Alert, Fact, UtcUs};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Tx, all, json, key, maybe, one};
+use super::{Tx, all, json, key, maybe, one, uuid};
 use crate::refusal::Refusal;
 
 /// Who told a fact.
@@ -84,8 +86,17 @@ pub fn cursor(db: &Connection, gateway: Uuid) -> Result<u64, Refusal> {
     one(db, sql, [key(gateway)], |row| row.get::<_, i64>(0).map(|seq| seq as u64), "gateway", gateway)
 }
 
-/// The earliest a fact of the ward may be dated so that it does not lose to what the gateway said before: clocks of
-/// homes run ahead, and an acknowledgement has to be newer than the raising it answers.
+/// How a fact of the ward is dated among those of the home: right after what the ward knew.
+///
+/// Not by this clock: a home that was cut off may have worsened before the ward acknowledged, and tells it only after;
+/// that must ask again. Homes' clocks differ, too. When it was really said: [`said`].
 pub fn after_newest(alert: &Alert, now_us: UtcUs) -> UtcUs {
-    alert.facts().next_back().map_or(now_us, |newest| now_us.max(newest.at_us.saturating_add(1)))
+    alert.facts().next_back().map_or(now_us, |newest| newest.at_us.saturating_add(1))
+}
+
+/// When the ward said its facts about an alert, by this clock.
+pub fn said(db: &Connection, alert: Uuid) -> Result<HashMap<Uuid, UtcUs>, Refusal> {
+    let sql = "SELECT id, received_us FROM fact WHERE alert = ?1 AND origin = 'ward'";
+    let rows = all(db, sql, [key(alert)], |row| Ok((uuid(row, "id")?, row.get("received_us")?)))?;
+    Ok(rows.into_iter().collect())
 }

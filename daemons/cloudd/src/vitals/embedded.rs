@@ -81,9 +81,14 @@ impl Embedded {
 impl VitalsStore for Embedded {
     async fn append(&self, batches: Vec<Batch>) -> Result<(), VitalsError> {
         // One statement more than this job's own commit: a group is durable or not as a whole.
-        let new = self.db.write(move |db| insert(db, &batches)).await.map_err(store)?;
-        new.iter().for_each(|(subject, part)| self.recent.take(*subject, part));
-        Ok(())
+        let (db, recent) = (self.db.clone(), Arc::clone(&self.recent));
+        // A task of its own: what is durable but not in memory would stay unseen, for sent again it is not new.
+        let appended = tokio::spawn(async move {
+            let new = db.write(move |db| insert(db, &batches)).await.map_err(store)?;
+            new.iter().for_each(|(subject, part)| recent.take(*subject, part));
+            Ok(())
+        });
+        appended.await.map_err(|error| VitalsError::Store(Box::new(error)))?
     }
 
     async fn range(
@@ -259,5 +264,30 @@ fn store(error: Refusal) -> VitalsError {
 impl From<sqlite::Error> for VitalsError {
     fn from(error: sqlite::Error) -> Self {
         store(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::vitals::Source;
+
+    /// A request that was cut between the commit and the memory left the board on an old value until a restart.
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_nothing_out_of_the_newest_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(&folder.path().join("vitals.sqlite")).await.unwrap();
+        let subject = Uuid::from_u128(1);
+        let batch = Batch {
+            subject,
+            source: Source { install: Uuid::from_u128(2), stream: 0, sequence: 1 },
+            windows: vec![Window::of(Vital::HEART_RATE, 30_000_000, 700, 1000, true)],
+            gaps: Vec::new(),
+        };
+        assert!(store.append(vec![batch.clone()]).now_or_never().is_none(), "dropped before it was durable");
+        store.append(vec![batch]).await.unwrap();
+        assert_eq!(store.recent(subject).len(), 1);
     }
 }

@@ -48,7 +48,8 @@ fn covered_s(vital: Vital, windows: &[&Window], settings: &Settings) -> f64 {
         let span_s = if window.span_s == 0 { settings.cadence_s(vital) } else { window.span_s };
         f64::from(span_s) * f64::from(window.coverage.min(1000)) / 1000.0
     };
-    windows.iter().map(of).sum()
+    // From 0.0: the sum of nothing is -0.0, and nobody wants to read a coverage of -0.
+    windows.iter().map(of).fold(0.0, |sum, covered| sum + covered)
 }
 
 /// Share of a span that windows cover, 0-1.
@@ -98,6 +99,8 @@ mod tests {
         assert_eq!(super::points(Vital::HEART_RATE, &windows, None, &settings).len(), 3);
         let share = coverage(Vital::HEART_RATE, &windows, 0, 10 * MINUTE_US, &settings);
         assert!((share - 0.15).abs() < 1e-9, "{share}");
+        let nothing = coverage(Vital::HEART_RATE, &[], 0, 10 * MINUTE_US, &settings);
+        assert!(nothing == 0.0 && nothing.is_sign_positive(), "{nothing}");
     }
 
     #[test]

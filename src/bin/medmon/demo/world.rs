@@ -67,6 +67,8 @@ pub struct World {
 pub struct Played {
     /// UTC µs of the scenario's start.
     pub began_us: i64,
+    /// UTC µs when the last sensor had spoken.
+    pub ended_us: i64,
     /// A count a home.
     pub counts: Vec<HomeCounts>,
 }
@@ -160,7 +162,7 @@ impl World {
     }
 
     /// Lets everything happen until `stop`.
-    pub fn play(&self, clock: &Clock, stop: &CancellationToken) -> JoinHandle<Played> {
+    pub fn play(&self, clock: &Clock, stop: &CancellationToken) -> JoinHandle<anyhow::Result<Played>> {
         let began_us = clock.utc_us();
         let homes: Vec<_> = self
             .houses
@@ -186,9 +188,9 @@ impl World {
             }
             let mut counts = Vec::new();
             for home in homes {
-                counts.push(home.await.unwrap_or_default());
+                counts.push(home.await?);
             }
-            Played { began_us, counts }
+            Ok(Played { began_us, ended_us: clock.utc_us(), counts })
         })
     }
 
