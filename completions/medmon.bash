@@ -97,6 +97,9 @@ _medmon() {
             medmon__subcmd__alert,silence)
                 cmd="medmon__subcmd__alert__subcmd__silence"
                 ;;
+            medmon__subcmd__alert,wait)
+                cmd="medmon__subcmd__alert__subcmd__wait"
+                ;;
             medmon__subcmd__config,show)
                 cmd="medmon__subcmd__config__subcmd__show"
                 ;;
@@ -267,7 +270,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__alert)
-            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help list show ack silence"
+            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help list show ack wait silence"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -438,6 +441,44 @@ _medmon() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__alert__subcmd__wait)
+            opts="-o -q -v -h --acked --for --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

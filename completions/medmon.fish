@@ -29,7 +29,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_needs_command" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_needs_command" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_needs_command" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_needs_command" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -75,7 +75,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand demo" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand demo" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand demo" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand demo" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -91,7 +91,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand dashboard" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand dashboard" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand dashboard" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand dashboard" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -107,7 +107,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand login" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand login" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand login" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand login" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -123,7 +123,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand logout" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand logout" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand logout" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand logout" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -137,7 +137,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand whoami" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand whoami" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand whoami" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand whoami" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -151,7 +151,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and not __fish_seen_subcommand_from list show add edit archive bind unbind" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and not __fish_seen_subcommand_from list show add edit archive bind unbind" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and not __fish_seen_subcommand_from list show add edit archive bind unbind" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and not __fish_seen_subcommand_from list show add edit archive bind unbind" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -173,7 +173,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -188,7 +188,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -208,7 +208,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -228,7 +228,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -242,7 +242,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from archive" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from archive" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from archive" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from archive" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -257,7 +257,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from bind" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from bind" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from bind" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from bind" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -271,7 +271,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -285,7 +285,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -304,7 +304,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -324,7 +324,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -344,7 +344,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -359,7 +359,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from remove" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from remove" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -373,7 +373,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand limits; and not __fish_seen_subcommand_from show set" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand limits; and not __fish_seen_subcommand_from show set" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and not __fish_seen_subcommand_from show set" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and not __fish_seen_subcommand_from show set" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -390,7 +390,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -405,7 +405,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -419,7 +419,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -440,7 +440,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -456,7 +456,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -465,24 +465,25 @@ complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_su
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -f -a "list" -d 'Alerts, newest first'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -f -a "show" -d 'One alert with all that happened'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -f -a "ack" -d 'The ward takes care of it'
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack silence" -f -a "silence" -d 'No paging for it for a time'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -f -a "list" -d 'Alerts, newest first'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -f -a "show" -d 'One alert with all that happened'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -f -a "ack" -d 'The ward takes care of it'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -f -a "wait" -d 'Wait until it is over; exit 8 when that takes too long'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -f -a "silence" -d 'No paging for it for a time'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l ward -d 'Of this ward only' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l patient -d 'Of this patient only' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l priority -d 'high, medium or low only' -r
@@ -493,7 +494,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -508,7 +509,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -523,7 +524,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -532,6 +533,22 @@ complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from ack" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l for -d 'For how long at most' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l acked -d 'Until the ward takes care of it, instead'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -l for -d 'For how long, 1 min to 24 h' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -l reason -d 'Why' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
@@ -539,7 +556,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from silence" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -553,7 +570,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand report; and not __fish_seen_subcommand_from add list show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand report; and not __fish_seen_subcommand_from add list show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand report; and not __fish_seen_subcommand_from add list show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand report; and not __fish_seen_subcommand_from add list show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -574,7 +591,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -589,7 +606,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -604,7 +621,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand report; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -618,7 +635,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand feeling; and not __fish_seen_subcommand_from add list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand feeling; and not __fish_seen_subcommand_from add list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand feeling; and not __fish_seen_subcommand_from add list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand feeling; and not __fish_seen_subcommand_from add list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -638,7 +655,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -653,7 +670,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand feeling; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -667,7 +684,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand outbox; and not __fish_seen_subcommand_from list flush remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand outbox; and not __fish_seen_subcommand_from list flush remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and not __fish_seen_subcommand_from list flush remove" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and not __fish_seen_subcommand_from list flush remove" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -684,7 +701,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -698,7 +715,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -712,7 +729,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -726,7 +743,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -745,7 +762,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -759,7 +776,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -774,7 +791,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -788,7 +805,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from code" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from code" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from code" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from code" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -802,7 +819,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -816,7 +833,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -834,7 +851,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -852,7 +869,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -867,7 +884,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from unassign" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from unassign" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from unassign" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from unassign" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -881,7 +898,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand ward; and not __fish_seen_subcommand_from list add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand ward; and not __fish_seen_subcommand_from list add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand ward; and not __fish_seen_subcommand_from list add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand ward; and not __fish_seen_subcommand_from list add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -897,7 +914,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -913,7 +930,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from add" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from add" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand ward; and __fish_seen_subcommand_from add" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -927,7 +944,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -949,7 +966,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from create" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -963,7 +980,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from list" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -977,7 +994,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -992,7 +1009,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1012,7 +1029,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1028,7 +1045,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from tap" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from tap" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from tap" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from tap" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1044,7 +1061,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from alerts" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from alerts" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from alerts" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from alerts" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1059,7 +1076,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1074,7 +1091,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1088,7 +1105,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand doctor" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand doctor" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand doctor" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand doctor" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1102,7 +1119,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1112,13 +1129,13 @@ complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_see
 complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -f -a "template" -d 'Every key of every program, to start a configuration from'
-complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -f -a "show" -d 'The [client] section in force here'
+complete -c medmon -n "__fish_medmon_using_subcommand config; and not __fish_seen_subcommand_from template show" -f -a "show" -d 'The `client` section in force here'
 complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from template" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from template" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from template" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from template" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from template" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1132,7 +1149,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand config; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1146,7 +1163,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand completions" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand completions" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand completions" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand completions" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1160,7 +1177,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand help" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand help" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand help" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand help" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
@@ -1174,7 +1191,7 @@ wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand generate" -l url -d 'The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand generate" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand generate" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand generate" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"

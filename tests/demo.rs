@@ -49,12 +49,16 @@ fn recordings_are_played_through_the_serial_line_and_judged() {
     let data = std::env::var_os("MEDMON_TEST_DATA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     if !data.exists() {
-        println!("SKIPPED: recordings_are_played_through_the_serial_line_and_judged (no recordings at {})", data.display());
+        println!(
+            "SKIPPED: recordings_are_played_through_the_serial_line_and_judged (no recordings at {})",
+            data.display()
+        );
         return;
     }
     let (code, summary) = ended(demo(&["--replay", &data.display().to_string()]));
     assert_eq!(code, Some(0), "{summary:#}");
     assert_eq!(summary["readings"]["kept"], summary["readings"]["sent"]);
-    let found = |condition: &str| summary["alerts"].as_array().unwrap().iter().any(|alert| alert["condition"] == condition);
+    let found =
+        |condition: &str| summary["alerts"].as_array().unwrap().iter().any(|alert| alert["condition"] == condition);
     assert!(found("fall") && found("hypoglycaemia"), "{:#}", summary["alerts"]);
 }

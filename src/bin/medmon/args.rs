@@ -30,7 +30,7 @@ pub struct Global {
     /// Ids only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// The server [else MEDMON_CLIENT__URL, or `url` in the [client] section of the configuration]
+    /// The server [else MEDMON_CLIENT__URL, or client.url of the configuration]
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
     /// Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]

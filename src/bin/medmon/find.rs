@@ -52,7 +52,11 @@ pub fn pick<'a, T>(
         [(item, _)] => Ok(item),
         _ => {
             let lines: Vec<_> = found.iter().map(|(_, (id, name))| format!("  {id}  {name}")).collect();
-            let many = format!("`{typed}` may be {} of them; write more of the id:\n{}", found.len(), lines.join("\n"));
+            let many = format!(
+                "`{typed}` may mean {} of them; write more of the name or the id:\n{}",
+                found.len(),
+                lines.join("\n")
+            );
             Err(fail(Exit::Usage, many))
         }
     }

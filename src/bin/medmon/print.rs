@@ -70,6 +70,11 @@ impl Printer {
         matches!(self.format, Output::Json | Output::Jsonl)
     }
 
+    /// Whether only ids are asked for.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether a person reads it.
     pub fn is_terminal(&self) -> bool {
         self.terminal
@@ -244,6 +249,9 @@ pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(" ")
+        }
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }

@@ -23,7 +23,7 @@ use crate::print::Printer;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientConfig {
-    /// The server: "https://cloud.example".
+    /// The server: `https://cloud.example`.
     pub url: Option<String>,
     /// Certificates (PEM) to trust instead of the machine's.
     pub ca_file: Option<PathBuf>,
@@ -71,7 +71,8 @@ impl Session {
     /// The same with an environment to choose.
     pub fn with(global: Global, source: &Source) -> anyhow::Result<Self> {
         let mut config: ClientConfig = config::load("client", source)?;
-        config.url = global.url.or(config.url);
+        // An empty variable is one that a script unset.
+        config.url = global.url.or(config.url).filter(|url| !url.trim().is_empty());
         config.language = match global.lang {
             Some(Lang::En) => Language::En,
             Some(Lang::Fr) => Language::Fr,

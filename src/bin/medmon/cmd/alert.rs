@@ -8,6 +8,7 @@ use medmon_api::alert::{Ack, Alert, AlertDetail, AlertQuery, Silence};
 use medmon_api::patient::PatientQuery;
 use medmon_api::{Client, ErrorKind, PageQuery};
 use medmon_core::noun::Priority;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{by_name, name};
@@ -19,6 +20,9 @@ use crate::session::Session;
 use crate::tui::draw::facts;
 use crate::tui::words::Words;
 use crate::when;
+
+/// How often a waiting command asks: somebody who answers is seen within a second.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -52,6 +56,17 @@ pub enum Verb {
         /// Why or how
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Wait until it is over; exit 8 when that takes too long
+    Wait {
+        /// Id or unique prefix
+        alert: String,
+        /// Until the ward takes care of it, instead
+        #[arg(long)]
+        acked: bool,
+        /// For how long at most
+        #[arg(long = "for", value_parser = when::duration, default_value = "10m")]
+        duration: Duration,
     },
     /// No paging for it for a time
     Silence {
@@ -93,11 +108,32 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let id = find::alert(&client, &alert).await?;
             answered(session, &client, &client.acknowledge(id, &Ack { reason }).await?).await
         }
+        Verb::Wait { alert, acked, duration } => {
+            let id = find::alert(&client, &alert).await?;
+            let done =
+                |alert: &Alert| if acked { alert.acknowledged_ward.is_some() } else { alert.cleared_at.is_some() };
+            let alert = timeout(duration, wait(&client, id, done)).await.map_err(|_| {
+                let what = if acked { "acknowledged by the ward" } else { "over" };
+                fail(Exit::Verdict, format!("alert {id} is not {what} after {} s", duration.as_secs()))
+            })??;
+            answered(session, &client, &alert).await
+        }
         Verb::Silence { alert, duration, reason } => {
             let for_s = u32::try_from(duration.as_secs()).ok().filter(|for_s| (60..=86_400).contains(for_s));
             let for_s = for_s.ok_or_else(|| fail(Exit::Usage, "--for has to be between 1 min and 24 h"))?;
             let id = find::alert(&client, &alert).await?;
             answered(session, &client, &client.silence(id, &Silence { for_s, reason }).await?).await
+        }
+    }
+}
+
+/// Asks until `done`. A server that does not answer for a while ends no waiting.
+async fn wait(client: &Client, id: Uuid, done: impl Fn(&Alert) -> bool) -> Result<Alert, medmon_api::Error> {
+    loop {
+        match client.alert(id).await {
+            Ok(detail) if done(&detail.alert) => return Ok(detail.alert),
+            Err(error) if !error.kind().is_transient() => return Err(error),
+            Ok(_) | Err(_) => sleep(ASK_EVERY).await,
         }
     }
 }

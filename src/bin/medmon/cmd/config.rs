@@ -15,7 +15,7 @@ const TEMPLATE: &str = include_str!("../../../../config.example.toml");
 pub enum Verb {
     /// Every key of every program, to start a configuration from
     Template,
-    /// The [client] section in force here
+    /// The `client` section in force here
     Show,
 }
 

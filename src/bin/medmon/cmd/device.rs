@@ -27,7 +27,7 @@ pub enum Verb {
         #[arg(long)]
         patient: String,
         /// What it measures: heart_rate,temperature …
-        #[arg(long, required = true, value_delimiter = ',', value_parser = by_name::<Vital>)]
+        #[arg(long, alias = "vital", required = true, value_delimiter = ',', value_parser = by_name::<Vital>)]
         vitals: Vec<Vital>,
         /// As people call it: "wrist band"
         #[arg(long, default_value = "")]

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 use crate::args::Output;
 use crate::fail::{Exit, fail};
-use crate::print::{self, csv_line, plain};
+use crate::print::{self, Printer, csv_line, plain};
 use crate::session::Session;
 
 /// A gateway that sends longer lines is not ours.
@@ -65,6 +65,16 @@ impl Verb {
         }
     }
 
+    /// What an empty answer means.
+    fn empty(&self) -> Option<&'static str> {
+        match self {
+            Self::Status | Self::Tap { .. } => None,
+            Self::Alerts => Some("No alert in this home."),
+            Self::Sms => Some("No text was sent or waits."),
+            Self::Devices => Some("No sensor is known here. `medmon device assign` at the server"),
+        }
+    }
+
     /// Columns with the least width each; what is not named here is only in the documents.
     fn columns(&self) -> &'static [(&'static str, usize)] {
         match self {
@@ -99,7 +109,7 @@ pub async fn run(session: &Session, args: LocalArgs) -> anyhow::Result<()> {
     let mut stream = UnixStream::connect(&args.socket).await.map_err(lost)?;
     stream.write_all(format!("{}\n", args.verb.command()).as_bytes()).await.map_err(lost)?;
     let mut lines = BufReader::new(stream);
-    let mut shown = Shown { session, verb: &args.verb, columns: Vec::new(), document: Vec::new() };
+    let mut shown = Shown { session, verb: &args.verb, columns: Vec::new(), document: Vec::new(), rows: 0 };
     loop {
         let mut line = String::new();
         let read = (&mut lines).take(MAX_LINE).read_line(&mut line).await.map_err(lost)?;
@@ -124,6 +134,7 @@ struct Shown<'a> {
     verb: &'a Verb,
     columns: Vec<(String, usize)>,
     document: Vec<Value>,
+    rows: usize,
 }
 
 impl Shown<'_> {
@@ -133,7 +144,13 @@ impl Shown<'_> {
         if let Some(error) = value.get("error").and_then(Value::as_str).filter(|_| value.get("id").is_none()) {
             return Err(fail(Exit::Failed, format!("the gateway refused: {error}")));
         }
+        self.rows += 1;
         let out = &self.session.out;
+        if out.is_quiet() {
+            // A status is of this gateway, a sensor has its address, the rest an id.
+            let id = ["id", "device", "install"].into_iter().find_map(|key| value.get(key));
+            return print::text(&id.map(plain).unwrap_or_default());
+        }
         match (out.format(), self.verb) {
             (Output::Jsonl, _) => print::write(&format!("{line}\n")),
             // One document: the object itself, or the list once it is complete.
@@ -142,16 +159,27 @@ impl Shown<'_> {
                 self.document.push(value);
                 Ok(())
             }
-            (_, Verb::Status) => status(&value),
+            (_, Verb::Status) => status(out, &value),
             _ => self.row(&value),
         }
     }
 
     fn end(self) -> anyhow::Result<()> {
-        match (self.session.out.format(), self.verb) {
-            (Output::Json, verb) if !matches!(verb, Verb::Status) => self.session.out.document(&self.document),
-            _ => Ok(()),
+        let out = &self.session.out;
+        if out.is_quiet() || out.format() == Output::Jsonl {
+            return Ok(());
         }
+        match (out.format(), self.verb) {
+            (Output::Json, Verb::Status) => return Ok(()),
+            (Output::Json, _) => return out.document(&self.document),
+            _ => {}
+        }
+        if self.rows == 0
+            && let Some(sentence) = self.verb.empty()
+        {
+            eprintln!("{sentence}");
+        }
+        Ok(())
     }
 
     /// A tap has no end, so rows are not laid out together: each column has a least width on a terminal.
@@ -187,7 +215,16 @@ impl Shown<'_> {
     }
 }
 
-fn status(value: &Value) -> anyhow::Result<()> {
-    let lines = value.as_object().into_iter().flatten();
-    lines.map(|(key, value)| format!("{key}\t{}", plain(value))).try_for_each(|line| print::text(&line))
+fn status(out: &Printer, value: &Value) -> anyhow::Result<()> {
+    let keys = value.as_object().into_iter().flat_map(Map::keys);
+    let width = keys.map(String::len).max().unwrap_or(0);
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let value = plain(value);
+        match (out.format(), out.is_terminal()) {
+            (Output::Csv, _) => print::write(&csv_line(&[key.clone(), value]))?,
+            (_, true) => print::text(&format!("{key:<width$}  {value}"))?,
+            (_, false) => print::text(&format!("{key}\t{value}"))?,
+        }
+    }
+    Ok(())
 }

@@ -84,7 +84,8 @@ fn rows(session: &Session, series: &Series) -> anyhow::Result<()> {
     if session.out.is_json() {
         return session.out.document(series);
     }
-    for gap in &series.gaps {
+    // Where there is nothing at all, one sentence says so.
+    for gap in series.gaps.iter().filter(|_| !series.points.is_empty()) {
         let lost = gap.lost.map(|lost| format!(", {lost} readings lost")).unwrap_or_default();
         eprintln!("no data {} to {}{lost}", session.out.time(gap.from_at), session.out.time(gap.to_at));
     }

@@ -198,6 +198,8 @@ pub struct App {
     ward: Option<Uuid>,
     screens: Vec<Screen>,
     selected: Option<Uuid>,
+    /// Whether somebody chose the row. Until then, and after `esc`, it is the first: the worst.
+    chosen: bool,
     selected_alert: Option<Uuid>,
     /// Rows by name or condition.
     pub filter: String,
@@ -228,6 +230,7 @@ impl App {
             ward: None,
             screens: vec![Screen::Board],
             selected: None,
+            chosen: false,
             selected_alert: None,
             filter: String::new(),
             overlay: None,
@@ -321,12 +324,18 @@ impl App {
         self.keep_selection();
     }
 
-    /// The selection stays with the patient wherever the row moves, and never moves by itself to another one that is
-    /// shown: `a` acknowledges what was looked at.
+    /// A row that somebody chose stays selected wherever it moves: `a` acknowledges what was looked at. Where nobody
+    /// chose, the worst is selected, and a question on the screen keeps the patient that it is about.
     fn keep_selection(&mut self) {
         let rows = self.rows();
-        if !rows.iter().any(|row| Some(row.patient) == self.selected) {
+        let asks = matches!(
+            self.overlay,
+            Some(Overlay::Confirm { .. } | Overlay::Line(Purpose::Silence(_) | Purpose::Report(_), _))
+        );
+        let stays = self.chosen || asks || self.screen() != Screen::Board;
+        if !stays || !rows.iter().any(|row| Some(row.patient) == self.selected) {
             self.selected = rows.first().map(|row| row.patient);
+            self.chosen &= stays && self.selected.is_some();
         }
     }
 

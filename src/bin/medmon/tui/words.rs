@@ -50,6 +50,7 @@ pub struct Words {
     pub phone: &'static str,
     pub no_texts: &'static str,
     pub help: &'static str,
+    pub help_marks: &'static str,
     pub help_note: &'static str,
     pub read_only: &'static str,
     pub nothing_to_acknowledge: &'static str,
@@ -219,6 +220,9 @@ static EN: Words = Words {
     phone: "Phones",
     no_texts: "no texts yet",
     help: "Keys",
+    help_marks: "*** ** * priority, blinking until the ward answers · ✓ answered · ? not heard\n\
+                 ↗ → ↘ where a value goes · ~ measured badly · ? too old to be believed\n\
+                 SMS Paul … sent · SMS Paul ✓ delivered · OK Paul a relative answered",
     help_note: "Limits need a clinician's sign-off. medmon is not a certified medical device.",
     read_only: "read-only: nothing can be changed from here",
     nothing_to_acknowledge: "nothing here waits for an acknowledgement",
@@ -284,6 +288,9 @@ static FR: Words = Words {
     phone: "Téléphones",
     no_texts: "pas encore de SMS",
     help: "Touches",
+    help_marks: "*** ** * priorité, clignote jusqu'à la réponse · ✓ pris en charge · ? sans nouvelles\n\
+                 ↗ → ↘ où va une valeur · ~ mal mesurée · ? trop vieille pour être crue\n\
+                 SMS Paul … envoyé · SMS Paul ✓ remis · OK Paul un proche a répondu",
     help_note: "Les limites demandent l'accord d'un clinicien. medmon n'est pas un dispositif médical certifié.",
     read_only: "lecture seule : rien ne peut être changé d'ici",
     nothing_to_acknowledge: "rien ici n'attend de prise en charge",

@@ -93,6 +93,7 @@ impl App {
             Screen::Board => {
                 let ids: Vec<_> = self.rows().iter().map(|row| row.patient).collect();
                 self.selected = moved(&ids, self.selected);
+                self.chosen = true;
             }
             Screen::Patient(_) => {
                 let ids: Vec<_> = self.record.iter().flat_map(|record| &record.alerts).map(|alert| alert.id).collect();
@@ -119,6 +120,7 @@ impl App {
 
     fn open_patient(&mut self, patient: Uuid) -> Vec<Command> {
         self.selected = Some(patient);
+        self.chosen = true;
         self.selected_alert = None;
         self.screens.truncate(1);
         self.screens.push(Screen::Patient(patient));
@@ -133,6 +135,7 @@ impl App {
         } else {
             self.filter.clear();
             self.note = None;
+            self.chosen = false;
         }
         self.keep_selection();
     }

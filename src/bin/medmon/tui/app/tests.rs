@@ -6,7 +6,7 @@ use medmon_core::noun::{Condition, Priority, Vital};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::tui::fixtures::{alert, app, board, now};
+use crate::tui::fixtures::{alert, app, blank, board, now};
 
 fn code(app: &mut App, code: KeyCode) -> Vec<Command> {
     app.update(Message::Key(KeyEvent::new(code, KeyModifiers::NONE)))
@@ -36,6 +36,43 @@ fn one_key_and_enter_acknowledge_what_was_looked_at() {
     shows(&mut app, newer);
     assert_eq!(press(&mut app, "\n"), [Command::Acknowledge(fall)]);
     assert_eq!(app.selected().map(|row| row.name.as_str()), Some("DOE Jeanne"), "the selection stays with the patient");
+}
+
+#[test]
+fn until_somebody_chooses_a_row_the_worst_is_selected() {
+    let mut app = blank();
+    let selected = |app: &App| app.selected().map(|row| row.name.clone()).unwrap_or_default();
+    let calm_then_fall = |app: &mut App| {
+        let mut calm = board();
+        calm.rows.drain(..4);
+        shows(app, calm);
+        shows(app, board());
+    };
+    calm_then_fall(&mut app);
+    assert_eq!(selected(&app), "DOE Jeanne", "nobody has touched a key");
+    press(&mut app, "j");
+    let chosen = selected(&app);
+    let mut other = board();
+    other.rows.swap(0, 2);
+    shows(&mut app, other);
+    assert_eq!(selected(&app), chosen, "a row that was chosen stays selected");
+    code(&mut app, KeyCode::Esc);
+    assert_eq!(selected(&app), "ROUX Lise", "esc gives the choice up");
+    // Reports are written about somebody: what comes up meanwhile does not change whom.
+    press(&mut app, "rshe");
+    shows(&mut app, board());
+    assert_eq!(selected(&app), "ROUX Lise");
+}
+
+#[test]
+fn once_the_worst_is_acknowledged_the_next_one_is_selected() {
+    let mut app = app();
+    press(&mut app, "a\n");
+    let mut newer = board();
+    newer.rows[0].section = Section::Answered;
+    newer.rows.swap(0, 1);
+    shows(&mut app, newer);
+    assert_eq!(app.selected().map(|row| row.name.as_str()), Some("PETIT Rose"));
 }
 
 #[test]

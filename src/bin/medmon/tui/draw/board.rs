@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::style::{PLAIN, Styles, TITLE};
-use super::{clock, fit, seconds_since};
+use super::{clock, columns, fit, seconds_since};
 use crate::tui::app::{App, lit, urgency};
 use crate::when::age;
 
@@ -34,7 +34,7 @@ struct Widths {
 impl Widths {
     fn of(width: usize) -> Self {
         let (name, values, told) = match width {
-            0..100 => (21, 1, 10),
+            0..100 => (21, 1, 11),
             100..150 => (23, 3, 18),
             150..180 => (26, 4, 22),
             _ => (28, 4, 32),
@@ -174,6 +174,8 @@ fn what(app: &App, row: &BoardRow, widths: &Widths) -> String {
         return match (&row.gateway, row.section) {
             (None, _) => words.no_gateway.to_owned(),
             (Some(_), Section::NotHeard) => silent(app, row),
+            // Nothing was ever measured: an empty row must not look like a well patient.
+            (Some(_), _) if row.vitals.is_empty() => words.never_heard.to_owned(),
             (Some(_), _) => String::new(),
         };
     };
@@ -226,8 +228,14 @@ fn told(app: &App, row: &BoardRow, width: usize) -> String {
 fn sms(app: &App, alert: &Alert, width: usize) -> Option<String> {
     let notice = alert.notices.iter().max_by_key(|notice| notice.notified_at.max(notice.delivered_at))?;
     let name = notice.name.as_deref().unwrap_or_default();
-    let delivered = if width > 20 { format!("✓ {}", app.look.words.delivered) } else { "✓".to_owned() };
-    Some(format!("SMS {name} {}", if notice.delivered_at.is_some() { delivered } else { "…".to_owned() }))
+    let mark = match notice.delivered_at {
+        Some(_) if width > 20 => format!("✓ {}", app.look.words.delivered),
+        Some(_) => "✓".to_owned(),
+        None => "…".to_owned(),
+    };
+    // Of a long name and the mark, the name is cut.
+    let name = fit(name, width.saturating_sub(5 + columns(&mark)));
+    Some(format!("SMS {} {mark}", name.trim_end()))
 }
 
 /// The second line of the selected row: the other values, then what fired.

@@ -17,10 +17,13 @@ use ratatui::widgets::Widget;
 
 use self::style::{PLAIN, Styles, TITLE};
 use super::app::{App, Overlay, Purpose, Screen};
-use super::input::KEYS;
+use super::input::{Action, Binding, KEYS};
 
 /// From this width on, the phone pane stands on the right.
 const WIDE: u16 = 150;
+
+/// Lines of the phone pane below: three texts of two lines, which is what a text of 160 letters takes at most.
+const PANE: u16 = 7;
 
 /// From this width on, the header says who watches.
 const ROOMY: u16 = 110;
@@ -45,7 +48,8 @@ pub fn screen(app: &App, area: Rect, buf: &mut Buffer) {
             main
         }
         (true, false) => {
-            let [main, pane] = Layout::vertical([Constraint::Min(8), Constraint::Length(4)]).areas(middle);
+            let pane = if middle.height >= 20 { PANE } else { 4 };
+            let [main, pane] = Layout::vertical([Constraint::Min(8), Constraint::Length(pane)]).areas(middle);
             phone::below(app, styles, pane, buf);
             main
         }
@@ -138,11 +142,21 @@ fn draw_hints(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(format!(" {mark} {}", note.text), style));
         return Line::from(spans).render(area, buf);
     }
-    for binding in KEYS.iter().filter(|binding| binding.hint) {
+    for binding in KEYS.iter().filter(|binding| hinted(app.screen(), binding)) {
         spans.push(Span::styled(format!(" {}", binding.shown), TITLE));
         spans.push(Span::raw(format!(" {} ", words.action(binding.action))));
     }
     Line::from(spans).render(area, buf);
+}
+
+/// Which keys the bottom line names on a screen: those that do something there.
+fn hinted(screen: Screen, binding: &Binding) -> bool {
+    match (screen, binding.action) {
+        (Screen::Board, _) | (_, Action::Acknowledge | Action::Silence) => binding.hint,
+        (_, Action::Back) => true,
+        (Screen::Patient(_), Action::Filter) | (Screen::Alert(_), Action::Filter | Action::Open) => false,
+        _ => binding.hint,
+    }
 }
 
 /// "42 s", "3 min": a length of time for a sentence.

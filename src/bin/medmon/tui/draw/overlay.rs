@@ -11,7 +11,7 @@ use super::facts::stars;
 use super::style::{PLAIN, Styles, TITLE};
 use super::{fit, wrapped};
 use crate::tui::app::{App, Overlay, Purpose};
-use crate::tui::input::KEYS;
+use crate::tui::input::{Binding, KEYS};
 
 /// A window is as wide, where the screen is.
 const WIDTH: u16 = 76;
@@ -22,9 +22,18 @@ pub fn draw(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     match &app.overlay {
         None | Some(Overlay::Line(Purpose::Filter | Purpose::Palette, _)) => {}
         Some(Overlay::Help) => {
-            let keys = KEYS.iter().map(|key| Line::raw(format!("{}  {}", fit(key.shown, 8), words.action(key.action))));
-            let mut lines: Vec<_> = keys.collect();
+            // Two columns, down the first and then down the second: what the marks mean needs room as well.
+            let key = |key: &Binding| format!("{}  {}", fit(key.shown, 8), words.action(key.action));
+            let (left, right) = KEYS.split_at(KEYS.len().div_ceil(2));
+            let pairs = left.iter().enumerate().map(|(index, binding)| {
+                let other = right.get(index).map(key).unwrap_or_default();
+                Line::raw(fit(&key(binding), 34) + &other)
+            });
+            let mut lines: Vec<_> = pairs.collect();
             lines.extend(text(&format!(": {}", words.palette), area));
+            lines.push(Line::raw(""));
+            lines.extend(text(words.help_marks, area));
+            lines.push(Line::raw(""));
             lines.extend(text(words.help_note, area));
             window(words.help, lines, area, buf);
         }

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Widget};
 
 use super::style::{PLAIN, Styles, TITLE};
-use super::{fit, wrapped};
+use super::{columns, fit, wrapped};
 use crate::tui::PhoneLine;
 use crate::tui::app::App;
 
@@ -37,7 +37,7 @@ pub fn side(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Below a narrow one: the last three, a line each.
+/// Below a narrow one: as many of the newest as there is room for, each in full.
 pub fn below(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     let block =
         Block::new().borders(Borders::TOP).title(format!("─ {} ", app.look.words.phone)).border_style(styles.quiet());
@@ -46,10 +46,25 @@ pub fn below(app: &App, styles: Styles, area: Rect, buf: &mut Buffer) {
     if app.phone.is_empty() {
         return Line::styled(format!(" {}", app.look.words.no_texts), styles.quiet()).render(inner, buf);
     }
-    let first = app.phone.len().saturating_sub(inner.height.into());
-    for (line, y) in app.phone[first..].iter().zip(inner.top()..inner.bottom()) {
-        let text = format!(" {} {}", head(app, line), line.text.replace('\n', " "));
+    let mut bottom = inner.bottom();
+    for line in app.phone.iter().rev() {
+        let head = format!(" {} ", head(app, line));
+        let width = usize::from(inner.width).saturating_sub(columns(&head) + 1);
+        let text = wrapped(&line.text, width);
+        // The newest is shown even where only its beginning fits.
+        let newest = bottom == inner.bottom();
+        let top = match bottom.checked_sub(text.len() as u16).filter(|top| *top >= inner.top()) {
+            Some(top) => top,
+            None if newest => inner.top(),
+            None => break,
+        };
         let style = if line.incoming { styles.calm() } else { PLAIN };
-        Line::styled(fit(&text, inner.width.into()), style).render(Rect { y, height: 1, ..inner }, buf);
+        for (index, (text, y)) in text.iter().zip(top..bottom).enumerate() {
+            // What follows stands under the text, so that times and names make a column of their own.
+            let lead = if index == 0 { head.clone() } else { " ".repeat(columns(&head)) };
+            let text = fit(&(lead + text), inner.width.into());
+            Line::styled(text, style).render(Rect { y, height: 1, ..inner }, buf);
+        }
+        bottom = top;
     }
 }

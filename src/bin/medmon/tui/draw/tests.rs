@@ -87,6 +87,26 @@ fn the_phone_is_below_or_beside() {
 }
 
 #[test]
+fn of_a_long_name_and_the_mark_of_a_delivery_the_name_is_cut() {
+    let mut board = crate::tui::fixtures::board();
+    board.rows[0].alerts[0].notices[0].name = Some("Maximilienne".into());
+    let mut app = blank();
+    app.update(Message::Board { of: None, board: Box::new(board) });
+    let text = drawn(&app, SIZES[0]);
+    assert!(text.lines().nth(2).unwrap().ends_with("… ✓"), "{text}");
+}
+
+#[test]
+fn a_patient_of_whom_nothing_was_ever_measured_does_not_look_well() {
+    let mut board = crate::tui::fixtures::board();
+    board.rows[4].vitals.clear();
+    let mut app = blank();
+    app.update(Message::Board { of: None, board: Box::new(board) });
+    let text = drawn(&app, SIZES[0]);
+    assert!(text.lines().any(|line| line.contains("BERNARD Luc") && line.contains("not heard yet")), "{text}");
+}
+
+#[test]
 fn what_lies_over_a_screen() {
     for (name, keys) in
         [("acknowledge", "a"), ("silence", "s"), ("help", "?"), ("palette", ":"), ("report", "rshe is well")]
