@@ -1,5 +1,8 @@
 //! The demo as its users run it: its own verdict has to be good, and the summary has to say what the contract promises.
 
+#![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 

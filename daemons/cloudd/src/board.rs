@@ -146,7 +146,9 @@ fn unheard(row: &BoardRow, now_us: UtcUs) -> bool {
     let since_us = gateway.last_heard_at.unwrap_or(gateway.since).as_microsecond();
     // While the binding is pending the home may still be on its way there.
     let gateway_silent = gateway.binding == Binding::Confirmed && now_us - since_us > UNHEARD_US;
-    gateway_silent || row.vitals.iter().any(|vital| vital.stale)
+    // Nothing at all from a home that has had its time to speak is silence, not health.
+    let speechless = row.vitals.is_empty() && now_us - gateway.since.as_microsecond() > UNHEARD_US;
+    gateway_silent || speechless || row.vitals.iter().any(|vital| vital.stale)
 }
 
 /// Worst and unacknowledged first; then who waits longest; then by name.

@@ -63,7 +63,8 @@ async fn play(args: &DemoArgs) -> anyhow::Result<ExitCode> {
             ward: None,
             read_only: false,
             privacy: false,
-            zone: jiff::tz::TimeZone::system(),
+            // Where these homes are, so that the board and the texts tell one time.
+            zone: jiff::tz::TimeZone::get(world::ZONE).unwrap_or(jiff::tz::TimeZone::UTC),
             language: Language::En,
             colour: std::env::var_os("NO_COLOR").is_none(),
         };

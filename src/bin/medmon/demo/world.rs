@@ -35,6 +35,9 @@ const LIVE_INTERVAL_S: u32 = 5;
 /// A sensor counts as silent after 2.5 times its cadence, and no cadence is shorter than this.
 const SHORTEST_CADENCE_S: f64 = 10.0;
 
+/// Where the homes are.
+pub const ZONE: &str = "Europe/Paris";
+
 /// One home and what runs in it.
 pub struct House {
     /// Who lives there and what happens.
@@ -266,7 +269,7 @@ impl Staff<'_> {
             birth_year: patient.birth_year as i16,
             ward: None,
             language: Language::Fr,
-            time_zone: Some("Europe/Paris".into()),
+            time_zone: Some(ZONE.into()),
         };
         let patient = self.doctor.add_patient(&record).await?.id;
         for relative in &home.relatives {

@@ -4,6 +4,8 @@
 //! written down before it is made. A full disk gives up the reserve first; if even that fails, the text lives in
 //! memory and goes out all the same. Not for: whom to text and when (the ladder).
 
+mod store;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{self, Write};
@@ -12,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use medmon_kit::{Clock, Database, sqlite};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -33,31 +35,6 @@ const DOUBTS_MAX: i64 = 2;
 const EARLY: (usize, i64) = (64, 600_000_000);
 /// A retry later than this belongs to a monotonic scale that is gone.
 const SCALE_LOST_US: i64 = 10 * RETRY_MOST_US;
-
-const MIGRATIONS: &[&str] = &["
-    CREATE TABLE text (
-        id INTEGER PRIMARY KEY,
-        alert TEXT NOT NULL,
-        contact TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        step INTEGER NOT NULL,
-        recipient TEXT NOT NULL,
-        body TEXT NOT NULL,
-        code TEXT NOT NULL,
-        state TEXT NOT NULL,
-        attempts INTEGER NOT NULL,
-        doubts INTEGER NOT NULL,
-        reference TEXT,
-        note TEXT,
-        created_us INTEGER NOT NULL,
-        submitted_us INTEGER,
-        delivered_us INTEGER,
-        next_mono_us INTEGER NOT NULL,
-        UNIQUE (alert, contact, reason, step)
-    ) STRICT;
-    CREATE INDEX text_state ON text (state, id);
-    CREATE INDEX text_reference ON text (reference);
-"];
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -263,8 +240,8 @@ impl Outbox {
 
     fn open_with(path: &Path, reserve_bytes: u64, clock: Clock, options: sqlite::Options) -> Result<Self, OutboxError> {
         let reserve = path.with_extension("reserve");
-        let database = match Database::open(path, MIGRATIONS, options) {
-            Err(error) if error.is_full() && release(&reserve) => Database::open(path, MIGRATIONS, options)?,
+        let database = match Database::open(path, store::MIGRATIONS, options) {
+            Err(error) if error.is_full() && release(&reserve) => Database::open(path, store::MIGRATIONS, options)?,
             other => other?,
         };
         if let Err(error) = set_aside(&reserve, reserve_bytes) {
@@ -298,7 +275,7 @@ impl Outbox {
             next_mono_us: self.clock.mono_us(),
         };
         let stored = row.clone();
-        let queued = match self.write(move |db| insert(db, &stored)).await {
+        let queued = match self.write(move |db| store::insert(db, &stored)).await {
             Ok(Some(id)) => Queued::Stored(id),
             Ok(None) => Queued::Already,
             Err(error) => {
@@ -315,7 +292,7 @@ impl Outbox {
 
     /// What to hand over next. In the order of queueing; a text that has to wait blocks no other.
     pub async fn due(&self) -> Due {
-        let stored = self.database.read(waiting).await.unwrap_or_else(|error| {
+        let stored = self.database.read(store::waiting).await.unwrap_or_else(|error| {
             tracing::error!(%error, "SMS outbox: cannot be read");
             Vec::new()
         });
@@ -361,7 +338,7 @@ impl Outbox {
     /// Takes in what the network says about a text; the text, if that is news.
     pub async fn delivery(&self, reference: &str, delivered: bool) -> Option<Row> {
         let wanted = reference.to_owned();
-        let stored = self.database.read(move |db| by_reference(db, &wanted)).await.unwrap_or_default();
+        let stored = self.database.read(move |db| store::by_reference(db, &wanted)).await.unwrap_or_default();
         let known = {
             let memory = self.memory();
             let mine = |row: &&Row| row.reference.as_deref() == Some(reference);
@@ -386,7 +363,7 @@ impl Outbox {
 
     /// The newest `most` texts, newest first.
     pub async fn rows(&self, most: u32) -> Result<Vec<Row>, OutboxError> {
-        let stored = self.database.read(move |db| newest(db, most)).await?;
+        let stored = self.database.read(move |db| store::newest(db, most)).await?;
         let memory = self.memory();
         let newer = memory.rows.values().cloned();
         let rows: BTreeMap<i64, Row> = stored.into_iter().chain(newer).map(|row| (row.id, row)).collect();
@@ -419,7 +396,7 @@ impl Outbox {
     /// On disk, or in memory as long as no disk takes it.
     async fn keep(&self, row: &Row) {
         let stored = row.clone();
-        let written = row.id > 0 && self.write(move |db| update(db, &stored)).await.is_ok();
+        let written = row.id > 0 && self.write(move |db| store::update(db, &stored)).await.is_ok();
         let rows = &mut self.memory().rows;
         if written {
             rows.remove(&row.id);
@@ -476,89 +453,6 @@ fn set_aside(reserve: &Path, bytes: u64) -> io::Result<()> {
 /// Gives the reserve up; `false` when there is none left.
 fn release(reserve: &Path) -> bool {
     fs::remove_file(reserve).is_ok()
-}
-
-/// One word for one state, as in JSON.
-fn word<T: Serialize>(value: T) -> String {
-    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn from_word<T: for<'de> Deserialize<'de>>(column: usize, word: String) -> rusqlite::Result<T> {
-    serde_json::from_value(serde_json::Value::String(word)).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-    })
-}
-
-const COLUMNS: &str = "id, alert, contact, recipient, body, code, reason, step, state, attempts, note, created_us, \
-    submitted_us, delivered_us, doubts, reference, next_mono_us";
-
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row {
-        id: row.get(0)?,
-        alert: from_word(1, row.get(1)?)?,
-        contact: from_word(2, row.get(2)?)?,
-        to: row.get(3)?,
-        text: row.get(4)?,
-        code: row.get(5)?,
-        reason: from_word(6, row.get(6)?)?,
-        step: row.get(7)?,
-        state: from_word(8, row.get(8)?)?,
-        attempts: row.get(9)?,
-        note: row.get(10)?,
-        created_us: row.get(11)?,
-        submitted_us: row.get(12)?,
-        delivered_us: row.get(13)?,
-        doubts: row.get(14)?,
-        reference: row.get(15)?,
-        next_mono_us: row.get(16)?,
-    })
-}
-
-/// The id, or `None` if it was there.
-fn insert(db: &Connection, row: &Row) -> Result<Option<i64>, sqlite::Error> {
-    let added = db.execute(
-        "INSERT INTO text (alert, contact, reason, step, recipient, body, code, state, attempts, doubts, created_us,
-             next_mono_us)
-         VALUES (:alert, :contact, :reason, :step, :to, :text, :code, :state, 0, 0, :created_us, :next_mono_us)
-         ON CONFLICT (alert, contact, reason, step) DO NOTHING",
-        named_params! {
-            ":alert": word(row.alert), ":contact": word(row.contact), ":reason": word(row.reason), ":step": row.step,
-            ":to": row.to, ":text": row.text, ":code": row.code, ":state": word(row.state),
-            ":created_us": row.created_us, ":next_mono_us": row.next_mono_us,
-        },
-    )?;
-    Ok((added == 1).then(|| db.last_insert_rowid()))
-}
-
-fn update(db: &Connection, row: &Row) -> Result<(), sqlite::Error> {
-    let changed = db.execute(
-        "UPDATE text SET state = :state, attempts = :attempts, doubts = :doubts, reference = :reference, note = :note,
-             submitted_us = :submitted_us, delivered_us = :delivered_us, next_mono_us = :next_mono_us
-         WHERE id = :id",
-        named_params! {
-            ":id": row.id, ":state": word(row.state), ":attempts": row.attempts, ":doubts": row.doubts,
-            ":reference": row.reference, ":note": row.note, ":submitted_us": row.submitted_us,
-            ":delivered_us": row.delivered_us, ":next_mono_us": row.next_mono_us,
-        },
-    )?;
-    sqlite::expect(1, changed)
-}
-
-fn waiting(db: &Connection) -> Result<Vec<Row>, sqlite::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM text WHERE state IN ('queued', 'maybe_sent') ORDER BY id");
-    let mut select = db.prepare_cached(&sql)?;
-    Ok(select.query_map([], read_row)?.collect::<Result<_, _>>()?)
-}
-
-fn by_reference(db: &Connection, reference: &str) -> Result<Option<Row>, sqlite::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM text WHERE reference = ?1 ORDER BY submitted_us DESC, id DESC LIMIT 1");
-    Ok(db.query_row(&sql, [reference], read_row).optional()?)
-}
-
-fn newest(db: &Connection, most: u32) -> Result<Vec<Row>, sqlite::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM text ORDER BY id DESC LIMIT ?1");
-    let mut select = db.prepare_cached(&sql)?;
-    Ok(select.query_map([most], read_row)?.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

@@ -198,6 +198,7 @@ fn explain(turn: Turn, rule: &Rule, at: MonoUs, value: f64, ahead: Option<f64>) 
         (Condition::HypoglycaemiaPredicted, Some(ahead)) => {
             format!("{value:.0} mg/dL and falling, about {ahead:.0} at the next reading")
         }
+        _ if at - onset < MINUTE => format!("{value:.0} mg/dL"),
         _ => format!("{value:.0} mg/dL, so for {} min", (at - onset) / MINUTE),
     }
 }
