@@ -5,12 +5,12 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use medmon_api::gateway::NewGateway;
 use medmon_kit::Clock;
-use medmon_sim::{DeviceSpec, Dongle, DongleOptions, air};
+use medmon_sim::{DeviceSpec, Dongle, DongleOptions, Modem, ModemOptions, air};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -81,43 +81,77 @@ async fn a_cloud_that_is_absent_at_the_start_gets_everything_later() {
     process.terminate().await;
 }
 
+/// A disk of its own that can be filled.
+struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    /// Loudly `None` where none can be mounted.
+    fn mount(folder: &Path, test: &str) -> Option<Self> {
+        let folder = folder.join("disk");
+        std::fs::create_dir(&folder).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(&folder).status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self { folder });
+        }
+        println!("SKIPPED: {test} (a small tmpfs cannot be mounted: needs root)");
+        None
+    }
+
+    fn fill(&self) {
+        let mut filler = std::fs::File::create(self.filler()).unwrap();
+        while std::io::Write::write_all(&mut filler, &[0; 4096]).is_ok() {}
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.folder).status();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_at_the_start_is_said_and_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = folder.path().join("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(&disk).status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        println!(
-            "SKIPPED: a_full_disk_at_the_start_is_said_and_waited_for (a small tmpfs cannot be mounted: needs root)"
-        );
-        return;
-    }
-    let unmount = Unmount(&disk);
-    let filler = disk.join("filler");
-    while std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&filler)
-        .is_ok_and(|mut file| std::io::Write::write_all(&mut file, &[0; 4096]).is_ok())
-    {}
-    let (data, dongle) = (disk.join("gateway"), dongle());
+    let Some(disk) = Disk::mount(folder.path(), "a_full_disk_at_the_start_is_said_and_waited_for") else { return };
+    disk.fill();
+    let (data, dongle) = (disk.folder.join("gateway"), dongle());
     let (env, log) = (environment(folder.path(), &data, &dongle), folder.path().join("gatewayd.log"));
     let process = Process::start("medmon-gatewayd", &env, &log);
     let said = async || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("cannot start"));
     until("the full disk is said", said).await;
-    std::fs::remove_file(&filler).unwrap();
+    std::fs::remove_file(disk.filler()).unwrap();
     dongle.ready().await;
     assert!(dongle.report(STRAP, 1, &[air::heart_rate(72)]).await);
     until("the reading is kept", async || kept(&data).await == 1).await;
     process.terminate().await;
-    drop(unmount);
 }
 
-struct Unmount<'a>(&'a Path);
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_with_a_reserve_starts_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(folder.path(), "a_gateway_with_a_reserve_starts_on_a_full_disk") else { return };
+    let (data, dongle) = (disk.folder.join("gateway"), dongle());
+    let modem = Modem::open(ModemOptions::default(), Clock::system()).unwrap();
+    let mut env = environment(folder.path(), &data, &dongle);
+    env.push(("MEDMON_GATEWAY__SMS__MODEM__PORT", modem.port().display().to_string()));
+    let log = folder.path().join("gatewayd.log");
+    let process = Process::start("medmon-gatewayd", &env, &log);
+    until("the gateway runs", async || status(&data).await.is_some()).await;
+    process.terminate().await;
+    assert_eq!(std::fs::metadata(data.join("sms.reserve")).unwrap().len(), 16 << 20);
 
-impl Drop for Unmount<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
-    }
+    disk.fill();
+    let process = Process::start("medmon-gatewayd", &env, &log);
+    until("the gateway runs", async || status(&data).await.is_some()).await;
+    assert!(std::fs::read_to_string(&log).unwrap().contains("reserve is given up"));
+    dongle.ready().await;
+    assert!(dongle.report(STRAP, 1, &[air::heart_rate(72)]).await);
+    until("the reading is kept", async || kept(&data).await == 1).await;
+    process.terminate().await;
 }

@@ -193,6 +193,11 @@ impl GatewayConfig {
             problem: problem.to_owned(),
         };
         Map::new(&self.zigbee.map).map_err(|problem| refuse("zigbee.map", None, &problem))?;
+        if let Some(url) = &self.uplink.url
+            && let Err(error) = medmon_api::Client::new(url, None)
+        {
+            return Err(refuse("uplink.url", Some(format!("\"{url}\"")), &error.to_string()));
+        }
         if self.uplink.live_interval_s == 0 {
             return Err(refuse("uplink.live_interval_s", Some("0".into()), "must be at least 1"));
         }

@@ -58,12 +58,17 @@ pub struct Gateway {
 }
 
 /// Runs until `shutdown`, then finishes and flushes. A home has nobody who restarts a program: what keeps it from
-/// starting (a full disk, an address that is taken) is said and tried again.
+/// starting, such as a full disk, is said and tried again.
 pub async fn run(config: GatewayConfig, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
     let gateway = loop {
         match Gateway::start(config.clone(), clock.clone()).await {
             Ok(gateway) => break gateway,
             Err(error) => tracing::error!("cannot start: {error:#}; trying again in {} s", RETRY.as_secs()),
+        }
+        // What is set aside for texts on a full disk is for this too: without a start there is no text.
+        if std::fs::remove_file(config.data_dir.join(notify::RESERVE)).is_ok() {
+            tracing::warn!("the SMS outbox's reserve is given up");
+            continue;
         }
         tokio::select! {
             () = clock.sleep(RETRY) => {}
@@ -145,11 +150,8 @@ impl Gateway {
         let stages = Stages { stop: stop.clone(), failed: failed.clone() };
         // Whatever can fail comes before the first stage: a start that fails half-way would leave stages running beside
         // those of the next try.
-        let client = client(&config)?;
-        let telemetry = match config.telemetry.listen {
-            Some(listen) => Some(tokio::net::TcpListener::bind(listen).await.context("gateway.telemetry.listen")?),
-            None => None,
-        };
+        let client = client(&config);
+        let telemetry = listen(&config).await;
         let windows = outbox.downsample_state().await.context("outbox")?;
         let settings_now = Arc::clone(&in_force.borrow());
         let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
@@ -199,8 +201,10 @@ impl Gateway {
             stages.spawn("notify", notify::run(sms, facts.clone(), in_force.clone(), clock.clone(), stop.clone()));
         }
         let uplink = client.map(|client| {
-            tokio::spawn(settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone()));
-            tokio::spawn(uplink::follow_facts(client.clone(), facts.clone(), clock.clone(), stop.clone()));
+            let follow = settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone());
+            stages.spawn("settings", follow);
+            let follow = uplink::follow_facts(client.clone(), facts.clone(), clock.clone(), stop.clone());
+            stages.spawn("ward", follow);
             let uplink = Uplink {
                 client,
                 facts: facts.clone(),
@@ -261,20 +265,30 @@ async fn serve_local(path: std::path::PathBuf, local: Local, stop: CancellationT
     }
 }
 
-/// A client of the cloud, if the gateway has enrolled.
-fn client(config: &GatewayConfig) -> anyhow::Result<Option<Client>> {
+/// A client of the cloud, if the gateway has enrolled. A home without one keeps, detects and texts all the same.
+fn client(config: &GatewayConfig) -> Option<Client> {
     let Some(url) = &config.uplink.url else {
         tracing::info!("no gateway.uplink.url: everything is kept here");
-        return Ok(None);
+        return None;
     };
     let path = config.token_file();
-    match std::fs::read_to_string(&path) {
-        Ok(token) => Ok(Some(Client::new(url, Some(token.trim()))?)),
-        Err(error) => {
+    let token = std::fs::read_to_string(&path)
+        .inspect_err(|error| {
             tracing::warn!(%error, file = %path.display(), "no token: run `medmon-gatewayd enrol CODE`; everything is kept here");
-            Ok(None)
-        }
-    }
+        })
+        .ok()?;
+    Client::new(url, Some(token.trim()))
+        .inspect_err(|error| tracing::error!(%error, "the cloud cannot be reached; everything is kept here"))
+        .ok()
+}
+
+/// Where telemetry is asked. An address that is taken is no reason to stay deaf.
+async fn listen(config: &GatewayConfig) -> Option<tokio::net::TcpListener> {
+    let address = config.telemetry.listen?;
+    tokio::net::TcpListener::bind(address)
+        .await
+        .inspect_err(|error| tracing::error!(%error, %address, "no telemetry: gateway.telemetry.listen cannot be had"))
+        .ok()
 }
 
 /// Trades a one-time code for this gateway's token and keeps it.

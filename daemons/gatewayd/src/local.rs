@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -25,6 +26,8 @@ use crate::radio::counters::Counters;
 /// A question is shorter.
 const MAX_QUESTION: u64 = 4096;
 const TAP_BATCH: u32 = 500;
+/// Between two attempts to take a question.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The newest texts are shown.
 const TEXTS: u32 = 1000;
 
@@ -83,7 +86,15 @@ pub async fn run(path: PathBuf, local: Local, stop: CancellationToken) -> std::i
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (stream, _) = accepted?;
+                let stream = match accepted {
+                    Ok((stream, _)) => stream,
+                    // Out of file descriptors, say: others give theirs back.
+                    Err(error) => {
+                        tracing::warn!(%error, "a local question could not be taken");
+                        local.clock.sleep(PAUSE).await;
+                        continue;
+                    }
+                };
                 let (local, stop) = (local.clone(), stop.clone());
                 tokio::spawn(async move {
                     tokio::select! {

@@ -23,6 +23,8 @@ use crate::ladder::{self, Sent};
 
 /// The ladder is climbed by time too.
 const TICK: Duration = Duration::from_secs(1);
+/// The outbox's reserve in the gateway's folder; it stands beside the outbox's file.
+pub const RESERVE: &str = "sms.reserve";
 /// Texts looked at for the ladder: those of weeks.
 const TEXTS: u32 = 1000;
 

@@ -24,6 +24,10 @@ fn a_bad_configuration_is_one_line_and_exit_78() {
             "gateway.toml: gateway.time_zone = \"Mars\": not an IANA zone, such as Europe/Paris",
         ),
         (
+            "[gateway.uplink]\nurl = 'cloud.example'",
+            "gateway.toml: gateway.uplink.url = \"cloud.example\": url = \"cloud.example\": relative URL without a base; write scheme and host, such as https://cloud.example",
+        ),
+        (
             "[gateway.uplink]\nlive_interval_s = 0",
             "gateway.toml: gateway.uplink.live_interval_s = 0: must be at least 1",
         ),
