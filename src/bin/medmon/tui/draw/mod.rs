@@ -48,7 +48,11 @@ pub fn screen(app: &App, area: Rect, buf: &mut Buffer) {
             main
         }
         (true, false) => {
-            let pane = if middle.height >= 20 { PANE } else { 4 };
+            // Beside a patient's charts one text is enough; they need their lines.
+            let pane = match app.screen() {
+                Screen::Board if middle.height >= 20 => PANE,
+                _ => 3,
+            };
             let [main, pane] = Layout::vertical([Constraint::Min(8), Constraint::Length(pane)]).areas(middle);
             phone::below(app, styles, pane, buf);
             main
