@@ -96,8 +96,8 @@ pub struct Database {
     readers: Arc<Readers>,
 }
 
-/// A job runs inside the group's transaction and learns afterwards whether that was committed.
-type Job = Box<dyn FnOnce(&Connection) -> Finish + Send>;
+/// A job runs inside the group's transaction, if there is one, and learns afterwards whether that was committed.
+type Job = Box<dyn FnOnce(Result<&Connection, Error>) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl Database {
     {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let result = in_savepoint(connection, work);
+            let result = connection.map_err(E::from).and_then(|connection| in_savepoint(connection, work));
             Box::new(move |committed| {
                 let _ = reply.send(match committed {
                     Ok(()) => result,
@@ -249,17 +249,26 @@ async fn write_groups(connection: Connection, mut jobs: mpsc::Receiver<Job>, gro
             write_group(&mine, batch);
             mine
         };
-        // A panic inside a job ends the writer; whoever waits or comes later is told the database is closed.
         connection = tokio::task::spawn_blocking(commit).await.ok();
     }
 }
 
-fn write_group(connection: &Connection, batch: Vec<Job>) {
-    // Without a transaction nothing may run. Dropping a job drops its reply, which its caller sees as `Closed`.
-    if connection.execute_batch("BEGIN IMMEDIATE").is_err() {
-        return;
+/// `None`: the job panicked. That is a bug, but its neighbours and all that come later must not pay for it; whoever
+/// waits for it is told `Closed`.
+fn run(connection: &Connection, job: Job) -> Option<Finish> {
+    let finish = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(Ok(connection)))).ok();
+    if finish.is_none() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK TO job; RELEASE job");
     }
-    let finishes: Vec<Finish> = batch.into_iter().map(|job| job(connection)).collect();
+    finish
+}
+
+fn write_group(connection: &Connection, batch: Vec<Job>) {
+    // Without a transaction nothing may run, and everybody learns why: a full disk has its remedies.
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from) {
+        return batch.into_iter().for_each(|job| job(Err(error.clone()))(Err(error.clone())));
+    }
+    let finishes: Vec<Finish> = batch.into_iter().filter_map(|job| run(connection, job)).collect();
     let committed = if connection.is_autocommit() {
         Err(rolled_back())
     } else {
@@ -304,6 +313,20 @@ mod tests {
         assert!(one.is_ok() && two.is_ok());
         assert!(again.unwrap_err().is_constraint());
         assert_eq!(count(&database).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_takes_nothing_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("n.sqlite"), SCHEMA, Options::default()).unwrap();
+        let bug = database.write(|db| {
+            db.execute("INSERT INTO note (text) VALUES ('half')", [])?;
+            let nothing: [i64; 0] = [];
+            Ok::<_, Error>(nothing[db.changes() as usize])
+        });
+        assert!(matches!(bug.await, Err(Error::Closed)));
+        add(&database, "one").await.unwrap();
+        assert_eq!(count(&database).await, 1);
     }
 
     #[tokio::test]
