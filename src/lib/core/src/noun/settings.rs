@@ -65,13 +65,11 @@ pub struct Ladder {
     pub undelivered_after_s: u32,
     /// After the last contact: repeat to all at this interval.
     pub repeat_s: u32,
-    /// Texts per contact and hour at most.
-    pub max_per_hour: u32,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { next_after_s: 300, undelivered_after_s: 180, repeat_s: 900, max_per_hour: 6 }
+        Self { next_after_s: 300, undelivered_after_s: 180, repeat_s: 900 }
     }
 }
 
