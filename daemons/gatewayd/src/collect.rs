@@ -10,10 +10,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 
-use medmon_core::noun::{ClockQuality, Ieee, Quality, Reading, ReadingId, Reason, Settings, UtcUs, Value, Vital};
+use medmon_core::noun::{ClockQuality, Ieee, Reading, ReadingId, Settings, UtcUs, Value, Vital};
 use medmon_kit::Clock;
 
 use crate::broker::Broker;
+use crate::quality::Judge;
 use crate::radio::Report;
 use crate::radio::counters::Counters;
 
@@ -25,8 +26,6 @@ const BATCH_MAX: usize = 256;
 const RETRY_US: i64 = 1_000_000;
 /// How long one publish may take before it counts as late.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(1);
-/// 2024-01-01: a clock before it was never set.
-const CLOCK_SET_US: UtcUs = 1_704_067_200_000_000;
 
 /// What is known of one device, for `medmon local devices`.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -40,6 +39,13 @@ pub struct Heard {
     pub last_us: UtcUs,
     /// Link quality of the last report.
     pub link_quality: u8,
+    /// Its mean over about the last twenty reports.
+    #[serde(skip)]
+    pub link_mean: f64,
+    /// Battery charge as it last said, %, and voltage, V.
+    pub battery_percent: Option<f64>,
+    /// See `battery_percent`.
+    pub battery_v: Option<f64>,
 }
 
 /// The devices heard since the start. Cheap to clone.
@@ -61,9 +67,21 @@ impl DevicesHeard {
             reports: BTreeMap::new(),
             last_us: 0,
             link_quality: 0,
+            link_mean: f64::from(report.link_quality),
+            battery_percent: None,
+            battery_v: None,
         });
         *heard.reports.entry(report.vital).or_default() += 1;
         (heard.listed, heard.last_us, heard.link_quality) = (listed, report.utc_us, report.link_quality);
+        heard.link_mean += (f64::from(report.link_quality) - heard.link_mean) / 20.0;
+        if let Value::Scalar(stored) = report.value {
+            let value = Some(report.vital.to_value(stored));
+            match report.vital {
+                Vital::BATTERY => heard.battery_percent = value,
+                Vital::BATTERY_VOLTAGE => heard.battery_v = value,
+                _ => {}
+            }
+        }
     }
 }
 
@@ -72,17 +90,16 @@ pub struct Collector {
     boot: u32,
     next: u64,
     allow_unlisted: bool,
-    utc_floor_us: UtcUs,
-    /// Last good value and its time, per device and vital.
-    last: HashMap<(Ieee, Vital), (f64, i64)>,
+    trust: watch::Receiver<ClockQuality>,
+    judge: Judge,
     /// Counter expected next, per device that sends bursts.
     counters: HashMap<Ieee, u16>,
 }
 
 impl Collector {
-    /// Starts numbering at 0 for this boot.
-    pub fn new(boot: u32, utc_floor_us: UtcUs, allow_unlisted: bool) -> Self {
-        Self { boot, next: 0, allow_unlisted, utc_floor_us, last: HashMap::new(), counters: HashMap::new() }
+    /// Starts numbering at 0 for this boot. `trust`: how far the clock that dates reports can be trusted.
+    pub fn new(boot: u32, trust: watch::Receiver<ClockQuality>, allow_unlisted: bool) -> Self {
+        Self { boot, next: 0, allow_unlisted, trust, judge: Judge::default(), counters: HashMap::new() }
     }
 
     /// Whether readings of `device` belong to anybody here.
@@ -93,7 +110,8 @@ impl Collector {
     /// The reading that `report` is, under the assignment `epoch` in force now. `None`: outside what a living person or
     /// a working sensor can have; it is no reading, and its vital goes on being unheard.
     pub fn reading(&mut self, report: Report, epoch: u64) -> Option<Reading> {
-        let quality = self.quality(&report)?;
+        let clock = *self.trust.borrow();
+        let quality = self.judge.quality(&report, clock)?;
         let id = ReadingId { boot: self.boot, sequence: self.next };
         self.next += 1;
         let value = match (report.value, report.counter) {
@@ -101,11 +119,6 @@ impl Collector {
                 Value::Samples { rate_hz, lost: self.lost(report.device, counter, xyz.len()), xyz }
             }
             (value, _) => value,
-        };
-        let clock = if report.utc_us < CLOCK_SET_US.max(self.utc_floor_us - 120_000_000) {
-            ClockQuality::Unset
-        } else {
-            ClockQuality::Synced
         };
         Some(Reading {
             id,
@@ -120,22 +133,6 @@ impl Collector {
             quality,
             link_quality: report.link_quality,
         })
-    }
-
-    fn quality(&mut self, report: &Report) -> Option<Quality> {
-        let (Some(info), Value::Scalar(stored)) = (report.vital.info(), &report.value) else {
-            return Some(Quality::Good);
-        };
-        let value = report.vital.to_value(*stored);
-        if !(info.min..=info.max).contains(&value) {
-            return None;
-        }
-        let before = self.last.insert((report.device, report.vital), (value, report.mono_us));
-        let Some((last, last_us)) = before else { return Some(Quality::Good) };
-        // Over less than ten seconds noise alone would look like a jump.
-        let minutes = ((report.mono_us - last_us) as f64 / 60e6).max(1.0 / 6.0);
-        let jumped = (value - last).abs() / minutes > info.max_per_min;
-        Some(if jumped { Quality::Suspect(Reason::Jump) } else { Quality::Good })
     }
 
     /// Samples missing since the burst before; a restart of the sensor's counter is not a loss of thousands.
@@ -240,34 +237,27 @@ fn settle(
 mod tests {
     use super::*;
 
-    fn report(vital: Vital, value: f64, at_s: i64) -> Report {
-        Report {
-            device: Ieee(7),
-            endpoint: 1,
-            vital,
-            value: Value::Scalar(vital.to_stored(value)),
-            counter: None,
-            link_quality: 200,
-            mono_us: at_s * 1_000_000,
-            utc_us: CLOCK_SET_US + at_s * 1_000_000,
-        }
+    fn collector() -> Collector {
+        Collector::new(3, watch::channel(ClockQuality::Holdover).1, false)
     }
 
     #[test]
-    fn readings_are_numbered_without_holes_and_judged() {
-        let mut collector = Collector::new(3, 0, false);
-        let mut read = |vital, value, at_s| {
-            let reading = collector.reading(report(vital, value, at_s), 1)?;
-            Some((reading.id.sequence, reading.quality))
+    fn readings_are_numbered_without_holes() {
+        let mut collector = collector();
+        let mut read = |vital: Vital, value| {
+            let value = Value::Scalar(vital.to_stored(value));
+            let (device, endpoint, counter, link_quality) = (Ieee(7), 1, None, 200);
+            let report = Report { device, endpoint, vital, value, counter, link_quality, mono_us: 0, utc_us: 0 };
+            collector.reading(report, 1).map(|reading| (reading.id.sequence, reading.clock))
         };
-        assert_eq!(read(Vital::HEART_RATE, 72.0, 0), Some((0, Quality::Good)));
-        assert_eq!(read(Vital::TEMPERATURE, 3.0, 5), None, "no reading, and no hole in the numbers");
-        assert_eq!(read(Vital::HEART_RATE, 190.0, 10), Some((1, Quality::Suspect(Reason::Jump))));
+        assert_eq!(read(Vital::HEART_RATE, 72.0), Some((0, ClockQuality::Holdover)));
+        assert_eq!(read(Vital::TEMPERATURE, 3.0), None, "no reading, and no hole in the numbers");
+        assert_eq!(read(Vital::HEART_RATE, 73.0), Some((1, ClockQuality::Holdover)));
     }
 
     #[test]
     fn a_hole_in_a_burst_counter_is_lost_samples_and_a_restart_is_not() {
-        let mut collector = Collector::new(1, 0, false);
+        let mut collector = collector();
         assert_eq!(collector.lost(Ieee(1), 65530, 12), 0);
         assert_eq!(collector.lost(Ieee(1), 6, 12), 0, "the counter wraps");
         assert_eq!(collector.lost(Ieee(1), 30, 12), 12);
@@ -276,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_stranger_is_nobodys() {
-        let collector = Collector::new(1, 0, false);
+        let collector = collector();
         assert!(!collector.admits(Ieee(7), &Settings::default()));
     }
 }

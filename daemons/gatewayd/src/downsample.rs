@@ -1,6 +1,7 @@
 //! DOWNSAMPLE: durable readings become windows, closed windows become sealed envelopes in the outbox.
 //!
-//! Windows, what was seen and the envelopes are committed together; only then the broker is told.
+//! Windows, what was seen and the envelopes are committed together; only then the broker is told. Readings that came
+//! while nobody knew the time are held as they are and dated once it is known, before anything of them is sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use medmon_core::noun::{Envelope, Gap, Quality, Reading, Settings, UtcUs, Value, Vital, Window};
-use medmon_kit::{Clock, sqlite};
+use medmon_core::noun::{ClockQuality, Envelope, Gap, Quality, Reading, Reason, Settings, UtcUs, Value, Vital, Window};
+use medmon_kit::sqlite;
 
 use crate::broker::{Broker, Delivery, Stage};
-use crate::outbox::Outbox;
+use crate::outbox::{Batch, Outbox};
 use crate::seen::Seen;
+use crate::time::Time;
 
 /// Sealing waits so long after a window's end: readings that were in flight still come in.
 const GRACE_US: i64 = 2_000_000;
@@ -58,9 +60,15 @@ impl OpenWindow {
 impl State {
     /// Takes one reading in. `false`: it was there already.
     pub fn take(&mut self, reading: &Reading, settings: &Settings) -> bool {
-        if !self.seen.insert(reading.id) {
-            return false;
+        let new = self.seen.insert(reading.id);
+        if new {
+            self.fold(reading, settings);
         }
+        new
+    }
+
+    /// Adds a reading to its windows.
+    fn fold(&mut self, reading: &Reading, settings: &Settings) {
         let good = reading.quality == Quality::Good;
         let mut add =
             |vital, at_us, stored| self.add(reading.epoch, Window::of(vital, at_us, stored, 0, good), settings);
@@ -90,7 +98,6 @@ impl State {
                 }
             }
         }
-        true
     }
 
     fn add(&mut self, epoch: u64, part: Window, settings: &Settings) {
@@ -175,22 +182,77 @@ fn merge_gaps(gaps: Vec<Gap>) -> Vec<Gap> {
     whole.into_values().collect()
 }
 
-/// Makes the state durable, with what is sealed from it for `seal`; only then the broker is told. Gives the state that
-/// is durable now, whatever the broker says: sealed once more, its windows would count twice.
+/// Readings that came while nobody knew the time.
+struct Held {
+    /// Not yet durable.
+    new: Vec<Reading>,
+    /// Rows up to here are in the windows.
+    released: i64,
+    /// There may be more on disk.
+    waiting: bool,
+    time: Time,
+}
+
+impl Held {
+    fn known(&self) -> bool {
+        *self.time.trust.borrow() != ClockQuality::Unset
+    }
+
+    /// `reading`, dated by where its moment lies on the monotonic scale. Before the last boot of the machine that scale
+    /// is an estimate: the date stays in doubt, and says so.
+    fn dated(&self, reading: Reading) -> Reading {
+        let utc_us = reading.mono_us + self.time.clock.utc_us() - self.time.clock.mono_us();
+        if reading.id.boot < self.time.machine_since {
+            return Reading { utc_us, ..reading };
+        }
+        let quality = match reading.quality {
+            Quality::Suspect(Reason::Clock) => Quality::Good,
+            other => other,
+        };
+        Reading { utc_us, clock: ClockQuality::Holdover, quality, ..reading }
+    }
+
+    /// Brings what is on disk into the windows, once the time is known.
+    async fn release(
+        &mut self,
+        state: &mut State,
+        outbox: &Outbox,
+        settings: &Settings,
+    ) -> Result<bool, sqlite::Error> {
+        if !(self.waiting && self.known()) {
+            return Ok(false);
+        }
+        let rows = outbox.held(self.released, READINGS_MAX as u32).await?;
+        self.waiting = rows.len() == READINGS_MAX;
+        for (row, reading) in rows {
+            self.released = row;
+            state.fold(&self.dated(reading), settings);
+        }
+        Ok(true)
+    }
+}
+
+/// Makes the state durable, with what is sealed from it for `seal` and what is held; only then the broker is told.
+/// Gives the state that is durable now, whatever the broker says: sealed once more, its windows would count twice.
 async fn commit(
     outbox: &Outbox,
     broker: &Arc<dyn Broker>,
     state: &State,
+    held: (&[Reading], i64),
     seal: Option<Uuid>,
     now_us: UtcUs,
 ) -> Result<State, sqlite::Error> {
     let mut state = state.clone();
-    let mut sealed = Vec::new();
+    let mut batch = Batch { hold: held.0.to_vec(), released: held.1, ..Batch::default() };
     if let Some(install) = seal {
         state.close();
-        sealed = state.seal(install, outbox.next_sequence().await?, now_us);
+        for (row, lost, _) in outbox.lost(true).await? {
+            state.closed.entry(lost.epoch).or_default().1.push(lost.gap);
+            batch.gaps = row;
+        }
+        batch.sealed = state.seal(install, outbox.next_sequence().await?, now_us);
     }
-    outbox.commit(&state, sealed).await?;
+    outbox.commit(&state, batch).await?;
     if let Err(error) = broker.acknowledge(Stage::Downsample, state.offset).await {
         tracing::warn!(%error, "the broker does not take note of windows that are durable; it is told with the next");
     }
@@ -214,9 +276,11 @@ pub async fn run(
     outbox: Outbox,
     mut settings: watch::Receiver<Arc<Settings>>,
     live_interval: Duration,
-    clock: Clock,
+    time: Time,
     mut drain: watch::Receiver<Option<i64>>,
 ) {
+    let clock = time.clock.clone();
+    let mut held = Held { new: Vec::new(), released: 0, waiting: true, time };
     let interval_us = live_interval.as_micros() as i64;
     let mut sealed_at = seal_time(clock.utc_us(), interval_us);
     let mut now = Arc::clone(&settings.borrow_and_update());
@@ -237,15 +301,28 @@ pub async fn run(
         if settings.has_changed().unwrap_or(false) {
             now = Arc::clone(&settings.borrow_and_update());
         }
-        for delivery in batch.drain(..) {
-            changed |= state.take(&delivery.reading, &now);
-            changed |= delivery.offset > state.offset;
-            state.offset = state.offset.max(delivery.offset);
+        for Delivery { offset, reading } in batch.drain(..) {
+            changed |= offset > state.offset;
+            state.offset = state.offset.max(offset);
+            if reading.clock == ClockQuality::Unset && state.seen.insert(reading.id) {
+                changed = true;
+                if held.known() {
+                    state.fold(&held.dated(reading), &now);
+                } else {
+                    held.new.push(reading);
+                }
+            } else {
+                changed |= state.take(&reading, &now);
+            }
         }
         if clock.mono_us() < commit_at && drain_began.is_none() {
             continue;
         }
         commit_at = clock.mono_us() + COMMIT_US;
+        match held.release(&mut state, &outbox, &now).await {
+            Ok(released) => changed |= released,
+            Err(error) => tracing::error!(%error, "held readings cannot be read yet; tried again"),
+        }
         let last = *drain.borrow();
         let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
         let stopping = last.is_some_and(|last| state.offset >= last || late);
@@ -254,9 +331,12 @@ pub async fn run(
         if !(changed || due || stopping) {
             continue;
         }
-        match commit(&outbox, &broker, &state, (due || stopping).then_some(install), clock.utc_us()).await {
+        let seal = (due || stopping).then_some(install);
+        match commit(&outbox, &broker, &state, (&held.new, held.released), seal, clock.utc_us()).await {
             Ok(committed) => {
                 state = committed;
+                held.waiting |= !held.new.is_empty();
+                held.new.clear();
                 changed = false;
                 if due {
                     sealed_at = seal_time(clock.utc_us(), interval_us);
@@ -310,8 +390,8 @@ mod tests {
         damage.execute_batch("DROP TABLE cursor").unwrap();
         let mut state = State::default();
         state.take(&reading(1), &Settings::default());
-        state = commit(&outbox, &broker, &state, Some(Uuid::nil()), 0).await.unwrap();
-        commit(&outbox, &broker, &state, Some(Uuid::nil()), 0).await.unwrap();
+        state = commit(&outbox, &broker, &state, (&[], 0), Some(Uuid::nil()), 0).await.unwrap();
+        commit(&outbox, &broker, &state, (&[], 0), Some(Uuid::nil()), 0).await.unwrap();
         assert_eq!(outbox.depth().await.unwrap().windows, 1);
     }
 

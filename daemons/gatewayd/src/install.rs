@@ -7,8 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use medmon_core::noun::{MonoUs, UtcUs};
+use medmon_core::noun::{ClockQuality, MonoUs, UtcUs};
 use medmon_kit::Clock;
+
+use crate::time::Keeper;
 
 const FILE: &str = "install.json";
 
@@ -19,12 +21,25 @@ pub struct Install {
     pub id: Uuid,
     /// Counts starts.
     pub boot: u32,
-    /// Last known UTC: no clock may start before it.
+    /// Latest known UTC: no clock may start before it.
     pub utc_floor_us: UtcUs,
-    /// The monotonic scale at that moment.
+    /// The gateway's UTC and how far it was trusted, at `mono_us`.
+    #[serde(default)]
+    pub utc_us: UtcUs,
+    /// See `utc_us`.
+    #[serde(default = "unset")]
+    pub clock: ClockQuality,
+    /// The monotonic scale when this was written.
     pub mono_us: MonoUs,
+    /// The start since which the machine has been on: later ones share its monotonic scale exactly.
+    #[serde(default)]
+    pub machine_since: u32,
     /// The kernel's boot id at that moment.
     pub machine_boot: String,
+}
+
+fn unset() -> ClockQuality {
+    ClockQuality::Unset
 }
 
 impl Install {
@@ -33,39 +48,55 @@ impl Install {
     /// The new count is on disk before anything is read under it, so that no reading id is ever used twice.
     pub fn begin(folder: &Path, clock: &Clock) -> std::io::Result<(Self, Clock)> {
         let machine_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
-        let (now_mono, now_utc) = (clock.mono_us(), clock.utc_us());
+        let (now_mono, machine_utc) = (clock.mono_us(), clock.machine_utc_us());
         let fresh = || Self {
             id: Uuid::new_v4(),
             boot: 0,
-            utc_floor_us: now_utc,
+            utc_floor_us: 0,
+            utc_us: 0,
+            clock: ClockQuality::Unset,
             mono_us: now_mono,
             machine_boot: machine_boot.clone(),
+            machine_since: 1,
         };
         let mut install = match fs::read(folder.join(FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::other)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => fresh(),
             Err(error) => return Err(error),
         };
-        // After a reboot the kernel's scale begins again: go on from the last one by what UTC says has passed. A clock that
-        // forgot the time says nothing; then by as much as readings can be younger than what was written down, or the
-        // detectors would take the next ones for older than the last.
-        let same_scale = install.machine_boot == machine_boot && install.mono_us <= now_mono;
-        let clock = if same_scale {
-            clock.clone()
-        } else {
-            let passed = now_utc - install.utc_floor_us;
-            clock.resumed_at(install.mono_us + if passed < 0 { crate::HOUSEKEEPING.as_micros() as i64 } else { passed })
-        };
         install.boot += 1;
+        let same_scale = install.machine_boot == machine_boot && install.mono_us <= now_mono;
+        let clock = if same_scale && install.utc_us > 0 {
+            // The machine has been on all the while: the gateway's UTC has gone on.
+            clock.held_at(install.utc_us + now_mono - install.mono_us)
+        } else {
+            let keeper = Keeper::new(ClockQuality::Unset, install.utc_floor_us, false, now_mono);
+            let utc_us = keeper.first(machine_utc);
+            install.clock = ClockQuality::Unset;
+            let resumed = if same_scale { clock.clone() } else { clock.resumed_at(install.resumed(utc_us)) };
+            if !same_scale {
+                install.machine_since = install.boot;
+            }
+            resumed.held_at(utc_us)
+        };
         install.machine_boot = machine_boot;
-        install.keep(folder, &clock)?;
+        install.keep(folder, &clock, install.clock)?;
         Ok((install, clock))
     }
 
+    /// Where the monotonic scale goes on after a reboot: the kernel's begins again, so by what UTC says has passed. A
+    /// clock that forgot the time says nothing; then by as much as readings can be younger than what was written down,
+    /// or the detectors would take the next ones for older than the last.
+    fn resumed(&self, utc_us: UtcUs) -> MonoUs {
+        self.mono_us + (utc_us - self.utc_floor_us).max(crate::HOUSEKEEPING.as_micros() as i64)
+    }
+
     /// Writes the present times down, as the floor of the next start.
-    pub fn keep(&mut self, folder: &Path, clock: &Clock) -> std::io::Result<()> {
-        self.utc_floor_us = self.utc_floor_us.max(clock.utc_us());
-        self.mono_us = clock.mono_us();
+    pub fn keep(&mut self, folder: &Path, clock: &Clock, quality: ClockQuality) -> std::io::Result<()> {
+        (self.mono_us, self.utc_us, self.clock) = (clock.mono_us(), clock.utc_us(), quality);
+        // A clock that is known to be right also corrects a floor that a wrong one had raised.
+        let right = quality == ClockQuality::Synced;
+        self.utc_floor_us = if right { self.utc_us } else { self.utc_floor_us.max(self.utc_us) };
         let bytes = serde_json::to_vec(self).map_err(std::io::Error::other)?;
         write_atomically(&folder.join(FILE), &bytes)
     }
@@ -92,16 +123,17 @@ mod tests {
         let (first, clock) = Install::begin(folder.path(), &Clock::system()).unwrap();
         let before = clock.mono_us();
         let (second, again) = Install::begin(folder.path(), &Clock::system()).unwrap();
-        assert_eq!((first.id, first.boot, second.boot), (second.id, 1, 2));
+        assert_eq!((first.id, first.boot, second.boot, second.machine_since), (second.id, 1, 2, 1));
         assert!(again.mono_us() >= before);
         // A clock that starts at nought, as after a reboot, an hour later by UTC.
         let rebooted = Clock::scaled(1.0, second.utc_floor_us + 3_600_000_000);
         let (third, resumed) = Install::begin(folder.path(), &rebooted).unwrap();
-        assert_eq!(third.boot, 3);
+        assert_eq!((third.boot, third.machine_since), (3, 3));
         let passed = resumed.mono_us() - second.mono_us;
         assert!((3_600_000_000..3_660_000_000).contains(&passed), "{passed}");
         // Again, on a machine whose clock begins in 1970.
         let (_, resumed) = Install::begin(folder.path(), &Clock::scaled(1.0, 0)).unwrap();
         assert!(resumed.mono_us() >= third.mono_us + 60_000_000, "readings of the last minute are older");
+        assert!(resumed.utc_us() >= third.utc_us, "and nothing is dated before what is known");
     }
 }

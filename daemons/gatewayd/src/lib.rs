@@ -1,5 +1,5 @@
 //! gatewayd: the gateway in the home. Files in the order the data flows:
-//! radio → collect → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · local.
+//! radio → collect (quality) → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · time · health · local.
 
 pub mod broker;
 pub mod collect;
@@ -12,10 +12,12 @@ pub mod ladder;
 pub mod local;
 pub mod notify;
 pub mod outbox;
+pub mod quality;
 pub mod radio;
 pub mod seen;
 pub mod settings;
 pub mod telemetry;
+pub mod time;
 pub mod uplink;
 
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use crate::outbox::Outbox;
 use crate::radio::counters::Counters;
 use crate::radio::map::Map;
 use crate::settings::SettingsStore;
+use crate::time::{Keeper, Time};
 use crate::uplink::Uplink;
 
 /// Reports on their way from the radio to COLLECT.
@@ -123,6 +126,9 @@ impl Gateway {
         let stop = CancellationToken::new();
         let drained = CancellationToken::new();
         let (drain, drain_to) = watch::channel(None);
+        let (trust, trusted) = watch::channel(install.clock);
+        let reference = watch::Sender::new(None);
+        let time = Time { clock: clock.clone(), trust: trusted, machine_since: install.machine_since };
 
         let sms = notify::open(&folder, &config, &clock).context("texts")?;
         let local = Local {
@@ -137,7 +143,7 @@ impl Gateway {
             settings: in_force.clone(),
             radio: radio_state.subscribe(),
             online: online.subscribe(),
-            clock: clock.clone(),
+            time: time.clone(),
         };
 
         let (reports, inbox) = mpsc::channel(REPORTS);
@@ -155,9 +161,11 @@ impl Gateway {
         let windows = outbox.downsample_state().await.context("outbox")?;
         let settings_now = Arc::clone(&in_force.borrow());
         let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
+        let keeper = Keeper::new(install.clock, install.utc_floor_us, client.is_some(), clock.mono_us());
+        stages.spawn("time", time::run(keeper, clock.clone(), reference.subscribe(), trust, stop.clone()));
         let radio = radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
-        let collector = Collector::new(install.boot, install.utc_floor_us, config.allow_unlisted);
+        let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
         let collect = stages.spawn(
             "collect",
             collect::run(
@@ -193,7 +201,7 @@ impl Gateway {
                 outbox.clone(),
                 in_force.clone(),
                 Duration::from_secs(config.uplink.live_interval_s.into()),
-                clock.clone(),
+                time.clone(),
                 drain_to,
             ),
         );
@@ -212,7 +220,8 @@ impl Gateway {
                 broker: Arc::clone(&broker),
                 heard,
                 settings: in_force,
-                clock: clock.clone(),
+                time: time.clone(),
+                reference,
                 online,
             };
             stages.spawn("uplink", uplink.run(stop.clone(), drained.clone()))
@@ -230,7 +239,7 @@ impl Gateway {
                     () = clock.sleep(HOUSEKEEPING) => {}
                     () = stopping.cancelled() => break,
                 }
-                if let Err(error) = install.keep(&folder, &clock) {
+                if let Err(error) = install.keep(&folder, &clock, *time.trust.borrow()) {
                     tracing::warn!(%error, "the time could not be written down");
                 }
                 if let Err(error) = broker.trim(clock.utc_us() - retention_us).await {
@@ -247,7 +256,7 @@ impl Gateway {
             if let Some(uplink) = uplink {
                 let _ = uplink.await;
             }
-            let _ = install.keep(&folder, &clock);
+            let _ = install.keep(&folder, &clock, *time.trust.borrow());
         });
         Ok(Self { local, failed, stop, finished })
     }

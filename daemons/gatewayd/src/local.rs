@@ -12,9 +12,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
-use medmon_kit::Clock;
-
 use crate::broker::{Broker, Delivery};
 use crate::collect::DevicesHeard;
 use crate::facts::Facts;
@@ -22,6 +19,8 @@ use crate::install::Install;
 use crate::outbox::Outbox;
 use crate::radio::RadioState;
 use crate::radio::counters::Counters;
+use crate::time::Time;
+use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
 
 /// A question is shorter.
 const MAX_QUESTION: u64 = 4096;
@@ -73,7 +72,7 @@ pub struct Local {
     /// Whether the cloud answers.
     pub online: watch::Receiver<bool>,
     /// Time.
-    pub clock: Clock,
+    pub time: Time,
 }
 
 /// Listens until `stop`. A stale socket of a killed run is replaced.
@@ -91,7 +90,7 @@ pub async fn run(path: PathBuf, local: Local, stop: CancellationToken) -> std::i
                     // Out of file descriptors, say: others give theirs back.
                     Err(error) => {
                         tracing::warn!(%error, "a local question could not be taken");
-                        local.clock.sleep(PAUSE).await;
+                        local.time.clock.sleep(PAUSE).await;
                         continue;
                     }
                 };
@@ -149,7 +148,8 @@ impl Local {
             "install": self.install.id,
             "boot": self.install.boot,
             "release": env!("CARGO_PKG_VERSION"),
-            "time": time(self.clock.utc_us()),
+            "time": time(self.time.clock.utc_us()),
+            "clock": *self.time.trust.borrow(),
             "radio": *self.radio.borrow(),
             "cloud": if *self.online.borrow() { "reached" } else { "not_reached" },
             "settings": { "version": settings.version, "epoch": settings.epoch, "devices": settings.devices.len() },

@@ -1,16 +1,18 @@
-//! The outbox: sealed envelopes until the cloud's verdict, and a week beyond it in case the cloud asks again.
+//! The outbox: sealed envelopes until the cloud's verdict, and a week beyond it in case the cloud asks again. Beside them
+//! what waits to be sealed: DOWNSAMPLE's state, readings whose time is not known yet, and what was lost (gaps).
 
 use std::path::Path;
 
 use rusqlite::OptionalExtension as _;
 
-use medmon_core::noun::{Envelope, UtcUs, Verdict};
+use medmon_core::noun::{Envelope, Gap, Reading, UtcUs, Verdict, Vital};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
 use crate::downsample::State;
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE envelope (
         sequence INTEGER PRIMARY KEY,
         sealed_us INTEGER NOT NULL,
@@ -21,10 +23,53 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT;
     CREATE INDEX envelope_waiting ON envelope (sequence) WHERE verdict IS NULL;
     CREATE TABLE downsample (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
-"];
+",
+    "
+    CREATE TABLE held (id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
+    CREATE TABLE gap (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        epoch INTEGER NOT NULL,
+        vital INTEGER NOT NULL,
+        device TEXT NOT NULL,
+        from_us INTEGER NOT NULL,
+        to_us INTEGER NOT NULL,
+        lost INTEGER NOT NULL,
+        why TEXT NOT NULL,
+        sealed INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX gap_waiting ON gap (id) WHERE sealed = 0;
+",
+];
 
 /// A week: a cloud restored from a backup can ask for them again.
 const KEEP_US: i64 = 7 * 86_400_000_000;
+
+/// Gaps that stay listed after they were sealed.
+const GAPS_KEPT: i64 = 1000;
+
+/// Readings that are lost for good, and why: a [`Gap`] that is uploaded and drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Whose they were.
+    pub epoch: u64,
+    /// Where and when they are missing.
+    pub gap: Gap,
+    /// What happened: "disk quota", "broker and disk full".
+    pub why: String,
+}
+
+/// What is to become durable together with DOWNSAMPLE's state.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Envelopes.
+    pub sealed: Vec<Envelope>,
+    /// Readings whose time is not known yet.
+    pub hold: Vec<Reading>,
+    /// Held readings up to this row are in the state now.
+    pub released: i64,
+    /// Gaps up to this row are in `sealed`.
+    pub gaps: i64,
+}
 
 /// Sealed envelopes on disk. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -82,17 +127,27 @@ impl Outbox {
         self.database.read(|db| Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)).await
     }
 
-    /// Makes DOWNSAMPLE's state and what it sealed durable together.
-    pub async fn commit(&self, state: &State, sealed: Vec<Envelope>) -> Result<(), sqlite::Error> {
+    /// Makes DOWNSAMPLE's state durable together with what was made of it.
+    pub async fn commit(&self, state: &State, batch: Batch) -> Result<(), sqlite::Error> {
         let state = serde_json::to_string(state).unwrap_or_default();
         self.database
             .write(move |db| {
-                for envelope in &sealed {
+                for envelope in &batch.sealed {
                     let body = wire::envelope::encode(envelope);
                     db.execute(
                         "INSERT INTO envelope (sequence, sealed_us, windows, body) VALUES (?1, ?2, ?3, ?4)",
                         (envelope.sequence as i64, envelope.sealed_us, envelope.windows.len() as i64, body),
                     )?;
+                }
+                for reading in &batch.hold {
+                    db.execute("INSERT INTO held (body) VALUES (?1)", [wire::reading::encode(reading)])?;
+                }
+                if batch.released > 0 {
+                    db.execute("DELETE FROM held WHERE id <= ?1", [batch.released])?;
+                }
+                if batch.gaps > 0 {
+                    db.execute("UPDATE gap SET sealed = 1 WHERE id <= ?1 AND sealed = 0", [batch.gaps])?;
+                    db.execute("DELETE FROM gap WHERE id <= ?1 - ?2", (batch.gaps, GAPS_KEPT))?;
                 }
                 db.execute(
                     "INSERT INTO downsample (id, state) VALUES (1, ?1)
@@ -100,6 +155,60 @@ impl Outbox {
                     [state],
                 )?;
                 Ok(())
+            })
+            .await
+    }
+
+    /// Readings held for their time, after a row, oldest first, with their rows.
+    pub async fn held(&self, after: i64, limit: u32) -> Result<Vec<(i64, Reading)>, sqlite::Error> {
+        let sql = "SELECT id, body FROM held WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let rows: Vec<(i64, Vec<u8>)> = self
+            .database
+            .read(move |db| {
+                Ok::<_, sqlite::Error>(
+                    db.prepare_cached(sql)?.query_map((after, limit), row)?.collect::<Result<_, _>>()?,
+                )
+            })
+            .await?;
+        // A damaged one is a hole in the sequence, like anywhere else.
+        Ok(rows.into_iter().filter_map(|(id, body)| Some((id, wire::reading::decode(&body).ok()?))).collect())
+    }
+
+    /// Writes down what was lost; it travels with the next envelope.
+    pub async fn lose(&self, lost: Vec<Lost>) -> Result<(), sqlite::Error> {
+        let sql =
+            "INSERT INTO gap (epoch, vital, device, from_us, to_us, lost, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        self.database
+            .write(move |db| {
+                for Lost { epoch, gap, why } in &lost {
+                    let (vital, device) = (gap.vital.0, gap.device.to_string());
+                    db.execute(sql, (*epoch as i64, vital, device, gap.from_us, gap.to_us, gap.lost, why))?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// What was lost, oldest first, with its row and whether an envelope carries it; `waiting`: only what none does.
+    pub async fn lost(&self, waiting: bool) -> Result<Vec<(i64, Lost, bool)>, sqlite::Error> {
+        let sql = "SELECT id, epoch, vital, device, from_us, to_us, lost, why, sealed FROM gap
+                   WHERE sealed = 0 OR NOT ?1 ORDER BY id";
+        self.database
+            .read(move |db| {
+                let row = |row: &rusqlite::Row<'_>| {
+                    let device: String = row.get(3)?;
+                    let gap = Gap {
+                        vital: Vital(row.get(2)?),
+                        device: device.parse().unwrap_or_default(),
+                        from_us: row.get(4)?,
+                        to_us: row.get(5)?,
+                        lost: row.get(6)?,
+                    };
+                    let lost = Lost { epoch: row.get::<_, i64>(1)? as u64, gap, why: row.get(7)? };
+                    Ok((row.get(0)?, lost, row.get(8)?))
+                };
+                Ok(db.prepare_cached(sql)?.query_map([waiting], row)?.collect::<Result<_, _>>()?)
             })
             .await
     }
@@ -178,7 +287,8 @@ mod tests {
     async fn only_a_freeing_verdict_frees_and_numbers_never_come_twice() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(folder.path()).unwrap();
-        outbox.commit(&State::default(), vec![envelope(1), envelope(2), envelope(3)]).await.unwrap();
+        let sealed = vec![envelope(1), envelope(2), envelope(3)];
+        outbox.commit(&State::default(), Batch { sealed, ..Batch::default() }).await.unwrap();
         let verdicts = vec![(3, Verdict::Stored), (2, Verdict::Later { seconds: 5 })];
         outbox.settle(verdicts, 0).await.unwrap();
         let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();
@@ -189,5 +299,18 @@ mod tests {
         let outbox = Outbox::open(folder.path()).unwrap();
         assert_eq!(outbox.next_sequence().await.unwrap(), 4);
         assert_eq!(outbox.depth().await.unwrap().waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_lost_travels_once_and_stays_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let gap = Gap { vital: Vital::HEART_RATE, device: medmon_core::noun::Ieee(7), from_us: 1, to_us: 2, lost: 9 };
+        let lost = Lost { epoch: 3, gap, why: "disk quota".into() };
+        outbox.lose(vec![lost.clone()]).await.unwrap();
+        assert_eq!(outbox.lost(true).await.unwrap(), [(1, lost.clone(), false)]);
+        outbox.commit(&State::default(), Batch { gaps: 1, ..Batch::default() }).await.unwrap();
+        assert!(outbox.lost(true).await.unwrap().is_empty());
+        assert_eq!(outbox.lost(false).await.unwrap(), [(1, lost, true)]);
     }
 }

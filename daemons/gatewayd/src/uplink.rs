@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use medmon_api::gateway::{DeviceHeard, Heartbeat};
 use medmon_api::{Client, ErrorKind};
-use medmon_core::noun::{ClockQuality, Settings, Verdict};
+use medmon_core::noun::{Settings, Verdict};
 use medmon_kit::{Clock, sqlite};
 
 use crate::broker::Broker;
@@ -18,6 +18,7 @@ use crate::collect::DevicesHeard;
 use crate::facts::Facts;
 use crate::outbox::{Outbox, Sealed};
 use crate::settings::PAUSE;
+use crate::time::{CLOSE_US, Reference, Time};
 
 /// A heartbeat is the lease of the pager: three minutes of silence and the cloud takes over.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -78,7 +79,9 @@ pub struct Uplink {
     /// For the heartbeat.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Time.
-    pub clock: Clock,
+    pub time: Time,
+    /// What the cloud's clock says.
+    pub reference: watch::Sender<Option<Reference>>,
     /// Whether the cloud answered last time.
     pub online: watch::Sender<bool>,
 }
@@ -86,12 +89,12 @@ pub struct Uplink {
 impl Uplink {
     /// Runs until `stop`. `drained` says that everything has been sealed: then one last attempt is made.
     pub async fn run(self, stop: CancellationToken, drained: CancellationToken) {
-        let started = self.clock.mono_us();
+        let started = self.time.clock.mono_us();
         let mut changed = self.facts.changed();
         let mut settings = self.settings.clone();
         let (mut backoff, mut beat_us) = (Backoff::default(), None::<i64>);
         loop {
-            let now = self.clock.mono_us();
+            let now = self.time.clock.mono_us();
             let due = beat_us.is_none_or(|at| now - at >= HEARTBEAT.as_micros() as i64);
             let result = tokio::select! {
                 result = self.exchange(due, (now - started) / 1_000_000) => result,
@@ -115,7 +118,7 @@ impl Uplink {
                 }
             };
             tokio::select! {
-                () = self.clock.sleep(pause) => {}
+                () = self.time.clock.sleep(pause) => {}
                 // An alert does not wait for the back-off of a backlog.
                 Ok(()) = changed.changed() => {}
                 // A new assignment is confirmed by the next heartbeat.
@@ -125,10 +128,10 @@ impl Uplink {
         }
         drained.cancelled().await;
         let last = async {
-            while self.exchange(true, (self.clock.mono_us() - started) / 1_000_000).await? {}
+            while self.exchange(true, (self.time.clock.mono_us() - started) / 1_000_000).await? {}
             Ok::<_, Error>(())
         };
-        match self.clock.timeout(LAST_WORDS, last).await {
+        match self.time.clock.timeout(LAST_WORDS, last).await {
             Some(Ok(())) => tracing::info!("everything sealed is in the cloud"),
             Some(Err(error)) => tracing::warn!(%error, "what is sealed waits on disk for the next start"),
             None => tracing::warn!("what is sealed waits on disk for the next start"),
@@ -145,7 +148,14 @@ impl Uplink {
             return facts.map(|()| false);
         }
         if heartbeat {
-            self.client.heartbeat(&self.heartbeat(uptime_s).await?).await?;
+            let (beat, asked_us) = (self.heartbeat(uptime_s).await?, self.time.clock.mono_us());
+            let answer = self.client.heartbeat(&beat).await?;
+            let answered_us = self.time.clock.mono_us();
+            // Half-way between question and answer; a slow answer says little about now.
+            if answered_us - asked_us <= CLOSE_US {
+                let reference = Reference { mono_us: asked_us.midpoint(answered_us), utc_us: answer.utc_us };
+                self.reference.send_replace(Some(reference));
+            }
         }
         let more = self.push_envelopes().await?;
         facts.map(|()| more)
@@ -202,18 +212,18 @@ impl Uplink {
             }
         }
         let verdicts = sealed.iter().map(|one| one.sequence).zip(verdicts).collect();
-        self.outbox.settle(verdicts, self.clock.utc_us()).await?;
+        self.outbox.settle(verdicts, self.time.clock.utc_us()).await?;
         if later { Err(Error::Later) } else { Ok(()) }
     }
 
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
         let settings = Arc::clone(&self.settings.borrow());
-        let (depth, outbox, now) = (self.broker.depth().await?, self.outbox.depth().await?, self.clock.utc_us());
+        let (depth, outbox, now) = (self.broker.depth().await?, self.outbox.depth().await?, self.time.clock.utc_us());
         let devices = self.heard.snapshot().into_iter().filter(|(_, heard)| heard.listed);
         Ok(Heartbeat {
             settings_version: settings.version,
             epoch: settings.epoch,
-            clock: ClockQuality::Synced,
+            clock: *self.time.trust.borrow(),
             utc_us: now,
             uptime_s: uptime_s.max(0) as u64,
             release: env!("CARGO_PKG_VERSION").into(),
@@ -224,7 +234,7 @@ impl Uplink {
                     ieee,
                     heard_s_ago: Some(((now - heard.last_us) / 1_000_000).max(0) as u64),
                     link_quality: Some(heard.link_quality),
-                    battery_percent: None,
+                    battery_percent: heard.battery_percent,
                 })
                 .collect(),
             ..Heartbeat::default()
@@ -328,7 +338,8 @@ mod tests {
             windows: Vec::new(),
             gaps: Vec::new(),
         };
-        outbox.commit(&crate::downsample::State::default(), (1..=5).map(envelope).collect()).await.unwrap();
+        let batch = crate::outbox::Batch { sealed: (1..=5).map(envelope).collect(), ..Default::default() };
+        outbox.commit(&crate::downsample::State::default(), batch).await.unwrap();
 
         let beats = Arc::new(std::sync::atomic::AtomicU32::new(0));
         let beat = Arc::clone(&beats);
@@ -361,7 +372,12 @@ mod tests {
             broker: Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap()),
             heard: DevicesHeard::default(),
             settings: in_force,
-            clock: Clock::system(),
+            time: Time {
+                clock: Clock::system(),
+                trust: watch::channel(medmon_core::noun::ClockQuality::Holdover).1,
+                machine_since: 1,
+            },
+            reference: watch::Sender::new(None),
             online: watch::Sender::new(false),
         };
         assert!(uplink.exchange(true, 0).await.is_err(), "it is tried again");

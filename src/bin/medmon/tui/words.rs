@@ -120,6 +120,13 @@ impl Words {
                 return format!("{} {}", self.pick("no", "pas de"), self.vital(vital));
             }
             Condition::TwoSources => ("two sensors as one", "deux capteurs pour un"),
+            Condition::GatewayDeaf => ("gateway hears nothing", "la passerelle n'entend rien"),
+            Condition::LowBattery => ("battery nearly empty", "batterie presque vide"),
+            Condition::WeakLink => ("weak radio link", "liaison radio faible"),
+            Condition::ModemDown => ("cannot text", "envoi de SMS impossible"),
+            Condition::ClockUnsure => ("clock not confirmed", "heure non confirmée"),
+            Condition::DiskLow => ("gateway disk nearly full", "disque de la passerelle presque plein"),
+            Condition::BrokerDown => ("broker out of order", "courtier en panne"),
             Condition::Drill => ("exercise", "exercice"),
             Condition::Other => ("of a newer release", "d'une version plus récente"),
         };
@@ -138,6 +145,7 @@ impl Words {
             Vital::ACTIVITY => ("activity", "activité"),
             Vital::POSTURE => ("posture", "posture"),
             Vital::BATTERY_VOLTAGE => ("battery voltage", "tension de batterie"),
+            Vital::GATEWAY => ("gateway", "passerelle"),
             other => return other.to_string(),
         };
         self.pick(en, fr).to_owned()

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 pub struct Clock {
     inner: Arc<Inner>,
     mono_offset_us: i64,
+    /// UTC minus monotonic, µs, where UTC is kept apart from the machine's.
+    held: Option<Arc<AtomicI64>>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Clock {
     }
 
     fn new(scaled: Option<Scaled>) -> Self {
-        Self { inner: Arc::new(Inner { scaled, utc_shift_us: AtomicI64::new(0) }), mono_offset_us: 0 }
+        Self { inner: Arc::new(Inner { scaled, utc_shift_us: AtomicI64::new(0) }), mono_offset_us: 0, held: None }
     }
 
     /// The same clock with its monotonic scale going on from `mono_us`: after a reboot, persisted times stay
@@ -52,7 +54,22 @@ impl Clock {
     #[must_use]
     pub fn resumed_at(&self, mono_us: i64) -> Self {
         let offset = mono_us - (self.mono_us() - self.mono_offset_us);
-        Self { inner: Arc::clone(&self.inner), mono_offset_us: offset }
+        Self { inner: Arc::clone(&self.inner), mono_offset_us: offset, held: self.held.clone() }
+    }
+
+    /// The same clock with a UTC of its own that begins at `utc_us` and goes on evenly whatever becomes of the machine's,
+    /// until [`Self::set_utc`] moves it.
+    #[must_use]
+    pub fn held_at(&self, utc_us: i64) -> Self {
+        let held = Arc::new(AtomicI64::new(utc_us - self.mono_us()));
+        Self { inner: Arc::clone(&self.inner), mono_offset_us: self.mono_offset_us, held: Some(held) }
+    }
+
+    /// Moves a held UTC to `utc_us`, for every clone of this clock. The machine's own is not touched.
+    pub fn set_utc(&self, utc_us: i64) {
+        if let Some(held) = &self.held {
+            held.store(utc_us - self.mono_us(), Ordering::Relaxed);
+        }
     }
 
     /// Monotonic µs. Only differences mean anything.
@@ -67,8 +84,16 @@ impl Clock {
         since_boot + self.mono_offset_us
     }
 
-    /// UTC in µs since 1970, as the machine believes it.
+    /// UTC in µs since 1970: the one that is held, else the machine's.
     pub fn utc_us(&self) -> i64 {
+        match &self.held {
+            Some(held) => self.mono_us() + held.load(Ordering::Relaxed),
+            None => self.machine_utc_us(),
+        }
+    }
+
+    /// UTC in µs since 1970, as the machine believes it.
+    pub fn machine_utc_us(&self) -> i64 {
         let now = match &self.inner.scaled {
             Some(scaled) => scaled.utc_origin_us + scaled.elapsed_us(),
             None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64),
@@ -76,7 +101,12 @@ impl Clock {
         now + self.inner.utc_shift_us.load(Ordering::Relaxed)
     }
 
-    /// Moves UTC by `shift_us` without touching the monotonic scale, as an NTP step or a dead RTC battery would.
+    /// Whether this is the machine's time, rather than a scaled one.
+    pub fn is_system(&self) -> bool {
+        self.inner.scaled.is_none()
+    }
+
+    /// Moves the machine's UTC by `shift_us` without touching the monotonic scale, as an NTP step or a dead RTC battery would.
     pub fn shift_utc(&self, shift_us: i64) {
         self.inner.utc_shift_us.store(shift_us, Ordering::Relaxed);
     }
@@ -134,5 +164,15 @@ mod tests {
         clock.shift_utc(-3_600_000_000);
         assert!(clock.mono_us() - before < 60_000_000);
         assert!(clock.utc_us() > 1_700_000_000_000_000);
+    }
+
+    #[test]
+    fn a_held_utc_goes_on_evenly_until_it_is_set() {
+        let machine = Clock::system();
+        let clock = machine.held_at(machine.utc_us());
+        machine.shift_utc(3_600_000_000);
+        assert!(clock.machine_utc_us() - clock.utc_us() > 3_599_000_000);
+        clock.clone().set_utc(7);
+        assert!((7..60_000_000).contains(&clock.utc_us()), "every clone is set");
     }
 }

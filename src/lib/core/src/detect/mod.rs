@@ -152,6 +152,11 @@ impl Detectors {
         }
     }
 
+    /// The radio works, or why it does not. Silence of everybody is then the radio's.
+    pub fn radio(&mut self, now_mono_us: MonoUs, lost: Option<&str>) {
+        self.silence.radio(now_mono_us, lost);
+    }
+
     /// Time passes: who is silent, and what is waited for. To be called about twice a second.
     pub fn tick(&mut self, now_mono_us: MonoUs, settings: &Settings) -> Vec<Finding> {
         let mut steps = self.silence.tick(now_mono_us, settings);

@@ -1,6 +1,6 @@
 //! Silence: a vital that is expected of a device and not heard. Technical, and never an all-clear.
 //!
-//! Not for: devices nobody expects anything of (the allow-list in Settings says who they are).
+//! Several sensors silent at once is one cause and one alert: the gateway hears nothing. Not for: devices nobody expects anything of (the allow-list in Settings says who they are).
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,11 @@ use crate::noun::{Condition, Device, Ieee, MonoUs, Reading, ReadingId, Settings,
 
 /// Silence outweighs what was wrong with the vital's last readings.
 const RULE: Rule = equipment(Condition::Silence, 3, 0);
+
+/// The gateway hears nothing: the cause behind every silence, told instead of them.
+const DEAF: Rule = equipment(Condition::GatewayDeaf, 0, 0);
+/// A radio that is lost for so long is the cause; a shorter loss is a restart.
+const LOST_US: MonoUs = 60 * SECOND;
 
 /// When nobody listened for so long, nobody can say who was silent: silence counts from the return.
 const DEAF_US: MonoUs = 120 * SECOND;
@@ -64,12 +69,26 @@ pub(super) struct Silence {
     /// Somebody listens without a break since then.
     listening: MonoUs,
     newest: MonoUs,
+    /// When anything last came from any device.
+    #[serde(default)]
+    heard: Option<MonoUs>,
+    /// The radio does not work since then, and why.
+    #[serde(default)]
+    lost: Option<(MonoUs, String)>,
+    /// Nothing is heard, and that was told.
+    #[serde(default)]
+    deaf: bool,
 }
 
 impl Silence {
     /// Listening begins.
     pub fn new(now: MonoUs) -> Self {
-        Self { devices: BTreeMap::new(), listening: now, newest: now }
+        Self { listening: now, newest: now, ..Self::default() }
+    }
+
+    /// The radio works, or why it does not.
+    pub fn radio(&mut self, now: MonoUs, lost: Option<&str>) {
+        self.lost = lost.map(|why| (self.lost.as_ref().map_or(now, |(since, _)| *since), why.to_owned()));
     }
 
     /// Takes notice that somebody listens at `now`.
@@ -84,6 +103,7 @@ impl Silence {
     pub fn reading(&mut self, reading: &Reading, usable: bool) -> Option<Step> {
         let at = reading.mono_us;
         self.listen(at);
+        self.heard = self.heard.max(Some(at));
         let vitals = self.devices.entry(reading.device).or_default();
         let heard = vitals.entry(reading.vital).or_insert_with(|| Heard::expected_from(at));
         if !usable {
@@ -107,14 +127,16 @@ impl Silence {
     /// Who has become silent by `now`, and who is no longer expected to be heard.
     pub fn tick(&mut self, now: MonoUs, settings: &Settings) -> Vec<(Origin, Step)> {
         self.listen(now);
-        let mut steps = Vec::new();
+        let mut steps = Vec::from_iter(self.tick_deaf(now, settings));
+        // Sensors that stop together were not last heard at the same moment: the first of them waits for the others.
+        let hold = self.deaf || self.nobody(2 * (now - self.last_sound()), settings);
         for device in &settings.devices {
             let vitals = self.devices.entry(device.ieee).or_default();
             for &vital in &device.vitals {
                 let heard = vitals.entry(vital).or_insert_with(|| Heard::expected_from(now));
                 let onset = heard.last.map_or(heard.expected, |(at, ..)| at);
                 let silence_us = i64::from(settings.silence_s(vital)) * SECOND;
-                if !heard.silent && now - onset.max(self.listening) >= silence_us {
+                if !heard.silent && !hold && now - onset.max(self.listening) >= silence_us {
                     heard.silent = true;
                     let step = Step::new(&RULE, Turn::Completed { onset }, heard.explain(vital, device, now));
                     steps.push((heard.origin(vital, device.ieee, now), step));
@@ -133,6 +155,44 @@ impl Silence {
             !vitals.is_empty()
         });
         steps
+    }
+
+    /// When anything was last heard, or else listening began.
+    fn last_sound(&self) -> MonoUs {
+        self.heard.map_or(self.listening, |at| at.max(self.listening))
+    }
+
+    /// Whether the gateway has become deaf, or hears again.
+    fn tick_deaf(&mut self, now: MonoUs, settings: &Settings) -> Option<(Origin, Step)> {
+        let origin = Origin { vital: Vital::GATEWAY, device: Ieee(0), reading: ReadingId::default(), at_us: now };
+        let since = self.last_sound();
+        let lost = self.lost.as_ref().filter(|(since, _)| now - since >= LOST_US).map(|(_, why)| why);
+        let deaf = !settings.devices.is_empty() && (lost.is_some() || self.nobody(now - since, settings));
+        match (self.deaf, deaf) {
+            (false, true) => {
+                let why = lost.map_or_else(String::new, |why| format!(": {why}"));
+                self.deaf = true;
+                let explanation = format!("no sensor heard for {}{why}", ago(now - since));
+                Some((origin, Step::new(&DEAF, Turn::Completed { onset: since }, explanation)))
+            }
+            (true, false) => {
+                self.deaf = false;
+                // Whoever is still silent has its own time from here.
+                self.listening = now;
+                Some((origin, Step::new(&DEAF, Turn::Recovered, "sensors are heard again".into())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing at all for `quiet_us` means that at least two devices should have been heard by now: two that
+    /// stop together have not both run out of battery.
+    fn nobody(&self, quiet_us: MonoUs, settings: &Settings) -> bool {
+        let due = |device: &&Device| {
+            let times = device.vitals.iter().map(|&vital| i64::from(settings.silence_s(vital)) * SECOND);
+            times.min().is_some_and(|silence_us| quiet_us >= silence_us)
+        };
+        settings.devices.iter().filter(due).nth(1).is_some()
     }
 
     /// Since when `vital` of `device` is heard without silence; `None` when it is not heard.
@@ -156,6 +216,9 @@ impl Silence {
 
     /// The rule, if any device's `vital` is silent.
     pub fn active(&self, vital: Vital) -> Option<&'static Rule> {
+        if vital == Vital::GATEWAY {
+            return self.deaf.then_some(&DEAF);
+        }
         let silent = |vitals: &BTreeMap<Vital, Heard>| vitals.get(&vital).is_some_and(|heard| heard.silent);
         self.devices.values().any(silent).then_some(&RULE)
     }

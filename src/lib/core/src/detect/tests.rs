@@ -113,8 +113,8 @@ impl Patient {
 
 use Change::{Cleared, Onset, Worsened};
 use Condition::{
-    Bradycardia, Fall as Fell, Fever, Hyperglycaemia, Hypoglycaemia, HypoglycaemiaPredicted, Hypothermia, LongLie,
-    NearFall, SensorOff, Silence as Silent, Tachycardia, TachycardiaActivityUnknown,
+    Bradycardia, Fall as Fell, Fever, GatewayDeaf, Hyperglycaemia, Hypoglycaemia, HypoglycaemiaPredicted, Hypothermia,
+    LongLie, NearFall, SensorOff, Silence as Silent, Tachycardia, TachycardiaActivityUnknown,
 };
 use Priority::{High, Low, Medium};
 
@@ -396,6 +396,37 @@ fn silence_is_told_once_and_ends_with_the_next_usable_reading() {
     patient.settings.devices[0].vitals = vec![HEART];
     patient.tick();
     assert!(matches!(patient.told()[..], [(Cleared, Silent, Medium, _)]));
+}
+
+#[test]
+fn two_that_stop_together_are_one_alert_about_the_gateway() {
+    let mut patient = Patient::new(&[HEART]);
+    patient.settings.devices.push(device(OTHER, &[Vital::ACCELERATION]));
+    patient.hold(HEART, 72.0, 1, 10);
+    patient.pass(118).quiet();
+    patient.pass(2);
+    assert_eq!(patient.told(), [(Onset, GatewayDeaf, Medium, 129)]);
+    patient.pass(3600).quiet();
+    // The strap comes back: the gateway hears; the belt has its own two minutes from here.
+    patient.hold(HEART, 72.0, 1, 119);
+    assert_eq!(patient.told().len(), 1);
+    patient.hold(HEART, 72.0, 1, 2);
+    assert!(matches!(patient.told()[..], [(Onset, Silent, Medium, _)]));
+}
+
+#[test]
+fn a_radio_that_is_lost_is_the_cause_of_every_silence() {
+    let mut patient = Patient::new(&[HEART]);
+    patient.hold(HEART, 72.0, 1, 10);
+    patient.detectors.radio(patient.now, Some("the port is gone"));
+    patient.pass(59).quiet();
+    patient.pass(2);
+    assert!(patient.findings[0].explanation.ends_with(": the port is gone"), "{}", patient.findings[0].explanation);
+    assert!(matches!(patient.told()[..], [(Onset, GatewayDeaf, Medium, _)]));
+    patient.pass(600).quiet();
+    patient.detectors.radio(patient.now, None);
+    patient.hold(HEART, 72.0, 1, 2);
+    assert!(matches!(patient.told()[..], [(Cleared, GatewayDeaf, Medium, _)]));
 }
 
 #[test]

@@ -79,6 +79,20 @@ pub enum Condition {
     Silence,
     /// Two sensors seem to speak under one identity.
     TwoSources,
+    /// No sensor is heard at all: the radio, not the sensors.
+    GatewayDeaf,
+    /// A sensor's battery is nearly empty.
+    LowBattery,
+    /// A sensor is at the edge of the radio's reach.
+    WeakLink,
+    /// The gateway cannot text.
+    ModemDown,
+    /// Nobody confirms the gateway's time.
+    ClockUnsure,
+    /// The gateway's disk is nearly full.
+    DiskLow,
+    /// Readings cannot be made durable where they should be.
+    BrokerDown,
     /// A marked exercise.
     Drill,
     /// A condition that a newer release knows.

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod quality;
 pub mod reading;
 pub mod settings;
+pub mod technical;
 pub mod vital;
 pub mod window;
 
@@ -19,6 +20,7 @@ pub use limits::{Limit, Limits};
 pub use quality::{Quality, Reason};
 pub use reading::{ClockQuality, Ieee, Reading, ReadingId, Value};
 pub use settings::{Contact, Device, Ladder, Language, Place, Settings, is_e164};
+pub use technical::Technical;
 pub use vital::{Vital, VitalInfo};
 pub use window::Window;
 

@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vital(pub u16);
 
+/// How [`Vital::GATEWAY`] is written.
+const GATEWAY: &str = "gateway";
+
 /// One row of the vital table.
 #[derive(Debug)]
 pub struct VitalInfo {
@@ -43,6 +46,8 @@ pub struct VitalInfo {
 }
 
 impl Vital {
+    /// No vital: what an alert about the gateway itself names. Never measured.
+    pub const GATEWAY: Self = Self(0);
     /// Heart rate, bpm.
     pub const HEART_RATE: Self = Self(1);
     /// Acceleration, g, three axes.
@@ -73,6 +78,7 @@ impl Vital {
             .iter()
             .find(|row| row.name == name)
             .map(|row| row.vital)
+            .or_else(|| (name == GATEWAY).then_some(Self::GATEWAY))
             .or_else(|| name.strip_prefix("vital_").and_then(|code| code.parse().ok()).map(Self))
     }
 
@@ -106,6 +112,7 @@ impl fmt::Display for Vital {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.info() {
             Some(row) => f.write_str(row.name),
+            None if *self == Self::GATEWAY => f.write_str(GATEWAY),
             None => write!(f, "vital_{}", self.0),
         }
     }
@@ -281,7 +288,8 @@ mod tests {
 
     #[test]
     fn an_unknown_vital_keeps_its_code_through_its_name() {
-        let unknown = Vital(4711);
-        assert_eq!(Vital::by_name(&unknown.to_string()), Some(unknown));
+        for unknown in [Vital(4711), Vital::GATEWAY] {
+            assert_eq!(Vital::by_name(&unknown.to_string()), Some(unknown));
+        }
     }
 }
