@@ -31,6 +31,9 @@ pub struct Install {
     pub clock: ClockQuality,
     /// The monotonic scale when this was written.
     pub mono_us: MonoUs,
+    /// The machine's own, which begins anew at each boot.
+    #[serde(default)]
+    pub machine_mono_us: MonoUs,
     /// The start since which the machine has been on: later ones share its monotonic scale exactly.
     #[serde(default)]
     pub machine_since: u32,
@@ -56,6 +59,7 @@ impl Install {
             utc_us: 0,
             clock: ClockQuality::Unset,
             mono_us: now_mono,
+            machine_mono_us: now_mono,
             machine_boot: machine_boot.clone(),
             machine_since: 1,
         };
@@ -65,18 +69,16 @@ impl Install {
             Err(error) => return Err(error),
         };
         install.boot += 1;
-        let same_scale = install.machine_boot == machine_boot && install.mono_us <= now_mono;
-        let clock = if same_scale && install.utc_us > 0 {
-            // The machine has been on all the while: the gateway's UTC has gone on.
-            clock.held_at(install.utc_us + now_mono - install.mono_us)
+        let on = now_mono - install.machine_mono_us;
+        let clock = if install.machine_boot == machine_boot && on >= 0 && install.utc_us > 0 {
+            // The machine has been on all the while: both scales have gone on.
+            clock.resumed_at(install.mono_us + on).held_at(install.utc_us + on)
         } else {
             let keeper = Keeper::new(ClockQuality::Unset, install.utc_floor_us, false, now_mono);
             let utc_us = keeper.first(machine_utc);
-            install.clock = ClockQuality::Unset;
-            let resumed = if same_scale { clock.clone() } else { clock.resumed_at(install.resumed(utc_us)) };
-            if !same_scale {
-                install.machine_since = install.boot;
-            }
+            (install.clock, install.machine_since) = (ClockQuality::Unset, install.boot);
+            let first = install.utc_us == 0;
+            let resumed = if first { clock.clone() } else { clock.resumed_at(install.resumed(utc_us)) };
             resumed.held_at(utc_us)
         };
         install.machine_boot = machine_boot;
@@ -93,7 +95,8 @@ impl Install {
 
     /// Writes the present times down, as the floor of the next start.
     pub fn keep(&mut self, folder: &Path, clock: &Clock, quality: ClockQuality) -> std::io::Result<()> {
-        (self.mono_us, self.utc_us, self.clock) = (clock.mono_us(), clock.utc_us(), quality);
+        (self.mono_us, self.machine_mono_us) = (clock.mono_us(), clock.machine_mono_us());
+        (self.utc_us, self.clock) = (clock.utc_us(), quality);
         // A clock that is known to be right also corrects a floor that a wrong one had raised.
         let right = quality == ClockQuality::Synced;
         self.utc_floor_us = if right { self.utc_us } else { self.utc_floor_us.max(self.utc_us) };

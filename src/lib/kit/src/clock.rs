@@ -53,7 +53,7 @@ impl Clock {
     /// comparable.
     #[must_use]
     pub fn resumed_at(&self, mono_us: i64) -> Self {
-        let offset = mono_us - (self.mono_us() - self.mono_offset_us);
+        let offset = mono_us - self.machine_mono_us();
         Self { inner: Arc::clone(&self.inner), mono_offset_us: offset, held: self.held.clone() }
     }
 
@@ -74,14 +74,18 @@ impl Clock {
 
     /// Monotonic µs. Only differences mean anything.
     pub fn mono_us(&self) -> i64 {
-        let since_boot = match &self.inner.scaled {
+        self.machine_mono_us() + self.mono_offset_us
+    }
+
+    /// Monotonic µs on the machine's own scale, which begins anew at each boot.
+    pub fn machine_mono_us(&self) -> i64 {
+        match &self.inner.scaled {
             Some(scaled) => scaled.elapsed_us(),
             None => {
                 let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
                 now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
             }
-        };
-        since_boot + self.mono_offset_us
+        }
     }
 
     /// UTC in µs since 1970: the one that is held, else the machine's.
