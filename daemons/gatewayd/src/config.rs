@@ -36,6 +36,8 @@ pub struct GatewayConfig {
     pub allow_unlisted: bool,
     /// Where readings wait.
     pub broker: BrokerConfig,
+    /// How much of the disk is this gateway's.
+    pub disk: DiskConfig,
     /// Texts.
     pub sms: SmsConfig,
     /// The cloud.
@@ -57,6 +59,7 @@ impl Default for GatewayConfig {
             devices: BTreeMap::new(),
             allow_unlisted: false,
             broker: BrokerConfig::default(),
+            disk: DiskConfig::default(),
             sms: SmsConfig::default(),
             uplink: UplinkConfig::default(),
             telemetry: TelemetryConfig::default(),
@@ -127,6 +130,20 @@ impl Default for BrokerConfig {
 pub enum BrokerKind {
     /// A SQLite log in `data_dir`.
     Embedded,
+}
+
+/// `[gateway.disk]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiskConfig {
+    /// Most of the volume that is used, MiB; a twentieth of it is always left free.
+    pub quota_mib: u64,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        Self { quota_mib: 4096 }
+    }
 }
 
 /// `[gateway.sms]`

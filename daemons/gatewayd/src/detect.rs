@@ -17,6 +17,7 @@ use medmon_kit::{Clock, service, sqlite};
 
 use crate::broker::{Broker, Delivery, Stage};
 use crate::facts::Facts;
+use crate::radio::RadioState;
 use crate::seen::Seen;
 
 const NAME: &str = "detect";
@@ -37,9 +38,18 @@ pub struct State {
 
 /// When something happened, on both scales.
 #[derive(Clone, Copy, Debug)]
-struct Moment {
-    mono_us: MonoUs,
-    utc_us: UtcUs,
+pub struct Moment {
+    /// Monotonic µs.
+    pub mono_us: MonoUs,
+    /// UTC µs.
+    pub utc_us: UtcUs,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now(clock: &Clock) -> Self {
+        Self { mono_us: clock.mono_us(), utc_us: clock.utc_us() }
+    }
 }
 
 impl State {
@@ -139,6 +149,7 @@ pub async fn run(
     broker: Arc<dyn Broker>,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
+    radio: watch::Receiver<RadioState>,
     clock: Clock,
     stop: CancellationToken,
 ) {
@@ -146,7 +157,7 @@ pub async fn run(
     let (mut committed_us, mut unsaved) = (clock.mono_us() - COMMIT_US, true);
     let mut tick_at = clock.mono_us() + TICK_US;
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
-    let mut found = state.apply(&now, moment(&clock));
+    let mut found = state.apply(&now, Moment::now(&clock));
     loop {
         let known = found.len();
         let delivery = tokio::select! {
@@ -164,7 +175,7 @@ pub async fn run(
         // Before the reading: one that came under a new assignment would be nobody's under the old one.
         if settings.has_changed().unwrap_or(false) {
             now = Arc::clone(&settings.borrow_and_update());
-            found.extend(state.apply(&now, moment(&clock)));
+            found.extend(state.apply(&now, Moment::now(&clock)));
             unsaved = true;
         }
         if let Some(delivery) = delivery {
@@ -174,7 +185,8 @@ pub async fn run(
         // Also in a flood of readings: who is silent is found by time alone.
         if clock.mono_us() >= tick_at {
             tick_at = clock.mono_us() + TICK_US;
-            found.extend(state.tick(moment(&clock), &now, install));
+            state.detectors.radio(clock.mono_us(), radio.borrow().lost());
+            found.extend(state.tick(Moment::now(&clock), &now, install));
             service::progress();
         }
         let due = (unsaved || known > 0) && clock.mono_us() - committed_us >= COMMIT_US;
@@ -215,10 +227,6 @@ pub async fn restore(facts: &Facts, settings: &Settings, clock: &Clock) -> Resul
     })
 }
 
-fn moment(clock: &Clock) -> Moment {
-    Moment { mono_us: clock.mono_us(), utc_us: clock.utc_us() }
-}
-
 fn name(kind: &FactKind) -> &'static str {
     match kind {
         FactKind::Raised(_) => "raised",
@@ -249,7 +257,8 @@ mod tests {
         let (deliver, deliveries) = mpsc::channel(64);
         let state = State::new(&of(0), 0);
         let stop = CancellationToken::new();
-        let stage = run(Uuid::nil(), state, deliveries, broker, facts.clone(), in_force, clock, stop.clone());
+        let radio = watch::channel(RadioState::Starting).1;
+        let stage = run(Uuid::nil(), state, deliveries, broker, facts.clone(), in_force, radio, clock, stop.clone());
         let stage = tokio::spawn(stage);
         let raised = || facts.alerts().iter().filter(|alert| alert.raised().is_some()).count() as u64;
         for epoch in 1..=TURNS {

@@ -1,12 +1,15 @@
 //! gatewayd: the gateway in the home. Files in the order the data flows:
 //! radio → collect (quality) → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · time · health · local.
 
+pub mod battery;
 pub mod broker;
 pub mod collect;
 pub mod config;
 pub mod detect;
+pub mod disk;
 pub mod downsample;
 pub mod facts;
+pub mod health;
 pub mod install;
 pub mod ladder;
 pub mod local;
@@ -34,7 +37,9 @@ use medmon_kit::Clock;
 use crate::broker::{Broker, Embedded, Stage};
 use crate::collect::{Collector, DevicesHeard};
 use crate::config::GatewayConfig;
+use crate::disk::{Disk, DiskState};
 use crate::facts::Facts;
+use crate::health::Health;
 use crate::install::Install;
 use crate::local::Local;
 use crate::outbox::Outbox;
@@ -123,6 +128,8 @@ impl Gateway {
         let outbox = Outbox::open(&folder).context("outbox")?;
         let (counters, heard) = (Counters::default(), DevicesHeard::default());
         let (online, radio_state) = (watch::Sender::new(false), watch::Sender::default());
+        let (disk_state, disk) = watch::channel(DiskState::default());
+        let (_broker_down, broker_down) = watch::channel(None);
         let stop = CancellationToken::new();
         let drained = CancellationToken::new();
         let (drain, drain_to) = watch::channel(None);
@@ -143,6 +150,7 @@ impl Gateway {
             settings: in_force.clone(),
             radio: radio_state.subscribe(),
             online: online.subscribe(),
+            disk: disk.clone(),
             time: time.clone(),
         };
 
@@ -152,6 +160,7 @@ impl Gateway {
             baud: config.radio.baud,
             form_network: config.radio.form_network,
         };
+        let heard_radio = radio_state.subscribe();
         let failed = CancellationToken::new();
         let stages = Stages { stop: stop.clone(), failed: failed.clone() };
         // Whatever can fail comes before the first stage: a start that fails half-way would leave stages running beside
@@ -163,6 +172,26 @@ impl Gateway {
         let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
         let keeper = Keeper::new(install.clock, install.utc_floor_us, client.is_some(), clock.mono_us());
         stages.spawn("time", time::run(keeper, clock.clone(), reference.subscribe(), trust, stop.clone()));
+        let keep = Disk {
+            folder: folder.clone(),
+            quota_bytes: config.disk.quota_mib << 20,
+            outbox: outbox.clone(),
+            broker: Arc::clone(&broker),
+            clock: clock.clone(),
+        };
+        stages.spawn("disk", keep.run(disk_state, stop.clone()));
+        let health = Health {
+            install: install.id,
+            heard: heard.clone(),
+            modem: sms.as_ref().map(|sms| sms.state.clone()),
+            disk,
+            broker: broker_down,
+            time: time.clone(),
+            facts: facts.clone(),
+            settings: in_force.clone(),
+        };
+        stages.spawn("health", health.run(stop.clone()));
+        let texts = sms.as_ref().map(|sms| (sms.outbox.clone(), sms.state.clone()));
         let radio = radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
         let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
@@ -187,6 +216,7 @@ impl Gateway {
                 Arc::clone(&broker),
                 facts.clone(),
                 in_force.clone(),
+                heard_radio,
                 clock.clone(),
                 drained.clone(),
             ),
@@ -222,6 +252,8 @@ impl Gateway {
                 settings: in_force,
                 time: time.clone(),
                 reference,
+                texts,
+                rejected: settings.rejected.subscribe(),
                 online,
             };
             stages.spawn("uplink", uplink.run(stop.clone(), drained.clone()))

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Delivery};
 use crate::collect::DevicesHeard;
+use crate::disk::DiskState;
 use crate::facts::Facts;
 use crate::install::Install;
-use crate::outbox::Outbox;
+use crate::outbox::{Lost, Outbox};
 use crate::radio::RadioState;
 use crate::radio::counters::Counters;
 use crate::time::Time;
@@ -38,6 +39,7 @@ enum Question {
     Devices,
     Alerts,
     Sms,
+    Gaps,
     Tap {
         #[serde(default)]
         from_start: bool,
@@ -71,6 +73,8 @@ pub struct Local {
     pub radio: watch::Receiver<RadioState>,
     /// Whether the cloud answers.
     pub online: watch::Receiver<bool>,
+    /// The disk.
+    pub disk: watch::Receiver<DiskState>,
     /// Time.
     pub time: Time,
 }
@@ -122,6 +126,7 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
         Ok(Question::Status) => local.status().await.map(|status| vec![status]).map_err(|error| error.to_string()),
         Ok(Question::Devices) => Ok(local.devices()),
         Ok(Question::Alerts) => Ok(local.facts.alerts().iter().filter_map(alert_row).collect()),
+        Ok(Question::Gaps) => local.gaps().await.map_err(|error| error.to_string()),
         Ok(Question::Sms) => local.sms().await.map_err(|error| error.to_string()),
         Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
         Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
@@ -155,6 +160,7 @@ impl Local {
             "settings": { "version": settings.version, "epoch": settings.epoch, "devices": settings.devices.len() },
             "broker": self.broker.depth().await?,
             "outbox": self.outbox.depth().await?,
+            "disk": *self.disk.borrow(),
             "alerts_open": alerts.iter().filter(|alert| alert.open()).count(),
             "counters": self.counters.snapshot(),
         }))
@@ -175,6 +181,19 @@ impl Local {
             })
         });
         heard.chain(unheard).collect()
+    }
+
+    /// What was lost here, oldest first.
+    async fn gaps(&self) -> Result<Vec<Json>, medmon_kit::sqlite::Error> {
+        let lost = self.outbox.lost(false).await?.into_iter();
+        Ok(lost
+            .map(|(_, Lost { epoch, gap, why }, sealed)| {
+                json!({
+                    "vital": gap.vital, "device": gap.device, "from": time(gap.from_us), "to": time(gap.to_us),
+                    "lost": gap.lost, "why": why, "epoch": epoch, "sealed": sealed,
+                })
+            })
+            .collect())
     }
 
     async fn sms(&self) -> Result<Vec<Json>, medmon_sms::OutboxError> {

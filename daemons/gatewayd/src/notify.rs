@@ -14,7 +14,9 @@ use medmon_core::noun::{Alert, Audience, Contact, Fact, FactKind, Settings};
 use medmon_core::text::{self, Text};
 use medmon_kit::Clock;
 use medmon_sms::outbox::RESERVE_BYTES;
-use medmon_sms::{Handed, Incoming, Modem, ModemOptions, NewText, Outbox, Outcome, Reason, Reply, SmsChannel};
+use medmon_sms::{
+    Handed, Incoming, Modem, ModemOptions, ModemState, NewText, Outbox, Outcome, Reason, Reply, SmsChannel,
+};
 
 use crate::config::GatewayConfig;
 use crate::detect::fact;
@@ -32,6 +34,8 @@ const TEXTS: u32 = 1000;
 pub struct Sms {
     /// Texts on disk.
     pub outbox: Outbox,
+    /// How the modem is.
+    pub state: watch::Receiver<ModemState>,
     modem: Arc<dyn SmsChannel>,
 }
 
@@ -52,7 +56,7 @@ pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Res
     let options = ModemOptions { pin };
     let outbox = Outbox::open(&folder.join("sms.sqlite"), RESERVE_BYTES, clock.clone())?;
     let modem = Arc::new(Modem::serial(&modem.port, modem.baud, options, clock.clone()));
-    Ok(Some(Sms { outbox, modem }))
+    Ok(Some(Sms { outbox, state: modem.state(), modem }))
 }
 
 /// Runs until `stop`.

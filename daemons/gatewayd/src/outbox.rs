@@ -1,11 +1,12 @@
 //! The outbox: sealed envelopes until the cloud's verdict, and a week beyond it in case the cloud asks again. Beside them
 //! what waits to be sealed: DOWNSAMPLE's state, readings whose time is not known yet, and what was lost (gaps).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::OptionalExtension as _;
 
-use medmon_core::noun::{Envelope, Gap, Reading, UtcUs, Verdict, Vital};
+use medmon_core::noun::{Envelope, Gap, Ieee, Reading, UtcUs, Verdict, Vital};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
@@ -56,6 +57,20 @@ pub struct Lost {
     pub gap: Gap,
     /// What happened: "disk quota", "broker and disk full".
     pub why: String,
+}
+
+impl Lost {
+    /// A loss for each assignment, device and vital among `readings`.
+    pub fn of(readings: &[Reading], why: &str) -> Vec<Self> {
+        let mut lost: BTreeMap<_, Gap> = BTreeMap::new();
+        for Reading { epoch, vital, device, utc_us, .. } in readings {
+            let (vital, device, from_us, to_us) = (*vital, *device, *utc_us, *utc_us);
+            let gap = lost.entry((*epoch, vital, device)).or_insert(Gap { vital, device, from_us, to_us, lost: 0 });
+            (gap.from_us, gap.to_us) = (gap.from_us.min(from_us), gap.to_us.max(to_us));
+            gap.lost += 1;
+        }
+        lost.into_iter().map(|((epoch, ..), gap)| Self { epoch, gap, why: why.into() }).collect()
+    }
 }
 
 /// What is to become durable together with DOWNSAMPLE's state.
@@ -213,6 +228,39 @@ impl Outbox {
             .await
     }
 
+    /// Lets the oldest envelopes go that the cloud has; gives how many.
+    pub async fn give_up_acknowledged(&self, limit: u32) -> Result<u64, sqlite::Error> {
+        // The newest row stays: it carries the count on.
+        let sql = "DELETE FROM envelope WHERE sequence IN (SELECT sequence FROM envelope WHERE verdict IS NOT NULL
+                   AND sequence < (SELECT max(sequence) FROM envelope) ORDER BY sequence LIMIT ?1)";
+        self.database.write(move |db| Ok(db.execute(sql, [limit])? as u64)).await
+    }
+
+    /// Gives the oldest envelopes up that the cloud does not have, and says what was in them.
+    pub async fn give_up_unsent(&self, limit: u32) -> Result<(u64, Vec<Lost>), sqlite::Error> {
+        let sql = "DELETE FROM envelope WHERE sequence IN (SELECT sequence FROM envelope WHERE verdict IS NULL
+                   AND sequence < (SELECT max(sequence) FROM envelope) ORDER BY sequence LIMIT ?1) RETURNING body";
+        self.database
+            .write(move |db| {
+                let mut gone = db.prepare_cached(sql)?;
+                let bodies = gone.query_map([limit], |row| row.get::<_, Vec<u8>>(0))?;
+                let (mut rows, mut lost) = (0, Vec::new());
+                for body in bodies {
+                    rows += 1;
+                    if let Ok(envelope) = wire::envelope::decode(&body?) {
+                        lost.extend(losses(envelope));
+                    }
+                }
+                Ok((rows, lost))
+            })
+            .await
+    }
+
+    /// Gives freed pages back to the disk.
+    pub async fn give_back(&self) -> Result<(), sqlite::Error> {
+        self.database.give_back().await
+    }
+
     /// Envelopes without a verdict, newest first: what is happening now goes before what is past.
     pub async fn waiting(&self, limit: u32) -> Result<Vec<Sealed>, sqlite::Error> {
         let sql = "SELECT sequence, body FROM envelope WHERE verdict IS NULL ORDER BY sequence DESC LIMIT ?1";
@@ -272,6 +320,20 @@ impl Outbox {
     }
 }
 
+/// What is lost with an envelope: its gaps, and a gap for all windows of a vital. Windows are of no one device.
+fn losses(envelope: Envelope) -> impl Iterator<Item = Lost> {
+    let mut gaps: BTreeMap<Vital, Gap> = BTreeMap::new();
+    for window in envelope.windows {
+        let (from_us, to_us) = (window.start_us, window.start_us + i64::from(window.span_s) * 1_000_000);
+        let (vital, device) = (window.vital, Ieee(0));
+        let gap = gaps.entry(vital).or_insert(Gap { vital, device, from_us, to_us, lost: 0 });
+        (gap.from_us, gap.to_us) = (gap.from_us.min(from_us), gap.to_us.max(to_us));
+        gap.lost = gap.lost.saturating_add(window.count);
+    }
+    let epoch = envelope.epoch;
+    envelope.gaps.into_iter().chain(gaps.into_values()).map(move |gap| Lost { epoch, gap, why: "disk quota".into() })
+}
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -305,12 +367,29 @@ mod tests {
     async fn what_was_lost_travels_once_and_stays_listed() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(folder.path()).unwrap();
-        let gap = Gap { vital: Vital::HEART_RATE, device: medmon_core::noun::Ieee(7), from_us: 1, to_us: 2, lost: 9 };
+        let gap = Gap { vital: Vital::HEART_RATE, device: Ieee(7), from_us: 1, to_us: 2, lost: 9 };
         let lost = Lost { epoch: 3, gap, why: "disk quota".into() };
         outbox.lose(vec![lost.clone()]).await.unwrap();
         assert_eq!(outbox.lost(true).await.unwrap(), [(1, lost.clone(), false)]);
         outbox.commit(&State::default(), Batch { gaps: 1, ..Batch::default() }).await.unwrap();
         assert!(outbox.lost(true).await.unwrap().is_empty());
         assert_eq!(outbox.lost(false).await.unwrap(), [(1, lost, true)]);
+    }
+
+    #[tokio::test]
+    async fn what_the_cloud_has_goes_without_a_word_and_what_it_has_not_is_a_loss() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let window = |at| medmon_core::noun::Window::of(Vital::HEART_RATE, at, 720, 1000, true);
+        let full = |sequence| Envelope { windows: vec![window(sequence as i64 * 60_000_000)], ..envelope(sequence) };
+        outbox
+            .commit(&State::default(), Batch { sealed: (1..=4).map(full).collect(), ..Batch::default() })
+            .await
+            .unwrap();
+        outbox.settle(vec![(2, Verdict::Stored), (4, Verdict::Stored)], 0).await.unwrap();
+        assert_eq!(outbox.give_up_acknowledged(10).await.unwrap(), 1, "the newest carries the count");
+        let (rows, lost) = outbox.give_up_unsent(10).await.unwrap();
+        assert_eq!((rows, lost.len(), lost[0].gap.from_us, lost[0].gap.lost), (2, 2, 60_000_000, 1));
+        assert_eq!(outbox.next_sequence().await.unwrap(), 5);
     }
 }

@@ -26,6 +26,8 @@ pub struct SettingsStore {
     config: GatewayConfig,
     /// What the whole gateway works by.
     pub in_force: watch::Sender<Arc<Settings>>,
+    /// Why newer ones are not in force.
+    pub rejected: watch::Sender<Option<String>>,
 }
 
 impl SettingsStore {
@@ -40,7 +42,7 @@ impl SettingsStore {
             Err(_) => Settings::default(),
         };
         let in_force = watch::Sender::new(Arc::new(effective(config, kept)));
-        Self { path, config: config.clone(), in_force }
+        Self { path, config: config.clone(), in_force, rejected: watch::Sender::new(None) }
     }
 
     /// Takes newer Settings: on disk first, then in force.
@@ -81,8 +83,12 @@ pub async fn run(store: Arc<SettingsStore>, client: Client, clock: Clock, stop: 
         };
         let pause = match answer {
             Ok(Some(settings)) => match store.take(settings) {
-                Ok(()) => backoff.reset(),
+                Ok(()) => {
+                    store.rejected.send_replace(None);
+                    backoff.reset()
+                }
                 Err(error) => {
+                    store.rejected.send_replace(Some(format!("they cannot be kept: {error}")));
                     tracing::error!(%error, "newer settings cannot be kept and are not used");
                     backoff.wait()
                 }

@@ -12,10 +12,12 @@ use medmon_api::gateway::{DeviceHeard, Heartbeat};
 use medmon_api::{Client, ErrorKind};
 use medmon_core::noun::{Settings, Verdict};
 use medmon_kit::{Clock, sqlite};
+use medmon_sms::ModemState;
 
 use crate::broker::Broker;
 use crate::collect::DevicesHeard;
 use crate::facts::Facts;
+use crate::health::modem_down;
 use crate::outbox::{Outbox, Sealed};
 use crate::settings::PAUSE;
 use crate::time::{CLOSE_US, Reference, Time};
@@ -25,6 +27,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How often the outbox is looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(500);
 const FACTS_MAX: u32 = 100;
+/// Texts looked at for those that wait.
+const TEXTS: u32 = 1000;
 /// The longest wait while an alert's facts have not arrived.
 const FACTS_RETRY: Duration = Duration::from_secs(3);
 const ENVELOPES_MAX: u32 = 32;
@@ -82,6 +86,10 @@ pub struct Uplink {
     pub time: Time,
     /// What the cloud's clock says.
     pub reference: watch::Sender<Option<Reference>>,
+    /// Texts and the modem's state, if there is one.
+    pub texts: Option<(medmon_sms::Outbox, watch::Receiver<ModemState>)>,
+    /// Why newer Settings are not in force.
+    pub rejected: watch::Receiver<Option<String>>,
     /// Whether the cloud answered last time.
     pub online: watch::Sender<bool>,
 }
@@ -219,14 +227,21 @@ impl Uplink {
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
         let settings = Arc::clone(&self.settings.borrow());
         let (depth, outbox, now) = (self.broker.depth().await?, self.outbox.depth().await?, self.time.clock.utc_us());
+        let sms_waiting = self.sms_waiting().await;
+        let clock = *self.time.trust.borrow();
+        let modem_ok = self.texts.as_ref().map(|(_, modem)| modem_down(&modem.borrow()).is_none());
+        let settings_rejected = self.rejected.borrow().clone();
         let devices = self.heard.snapshot().into_iter().filter(|(_, heard)| heard.listed);
         Ok(Heartbeat {
             settings_version: settings.version,
             epoch: settings.epoch,
-            clock: *self.time.trust.borrow(),
+            clock,
             utc_us: now,
             uptime_s: uptime_s.max(0) as u64,
             release: env!("CARGO_PKG_VERSION").into(),
+            sms_waiting,
+            modem_ok,
+            settings_rejected,
             readings_waiting: depth.detect_behind.max(depth.downsample_behind).max(0) as u64,
             outbox_waiting: outbox.waiting.max(0) as u64,
             devices: devices
@@ -237,8 +252,14 @@ impl Uplink {
                     battery_percent: heard.battery_percent,
                 })
                 .collect(),
-            ..Heartbeat::default()
         })
+    }
+
+    /// Texts that wait for the modem.
+    async fn sms_waiting(&self) -> u64 {
+        let Some((outbox, _)) = &self.texts else { return 0 };
+        let rows = outbox.rows(TEXTS).await.unwrap_or_else(|_| outbox.kept());
+        rows.iter().filter(|row| row.waits()).count() as u64
     }
 }
 
@@ -378,6 +399,8 @@ mod tests {
                 machine_since: 1,
             },
             reference: watch::Sender::new(None),
+            texts: None,
+            rejected: watch::channel(None).1,
             online: watch::Sender::new(false),
         };
         assert!(uplink.exchange(true, 0).await.is_err(), "it is tried again");

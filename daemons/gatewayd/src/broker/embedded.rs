@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, watch};
 
-use medmon_core::noun::Reading;
+use medmon_core::noun::{Reading, Value};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
-use super::{Broker, Delivery, Depth, Stage};
+use super::{Broker, Delivery, Depth, Stage, Worth};
+use crate::outbox::Lost;
 
 /// Few syncs a second: SD cards wear. The urgent path does not wait for it.
 const GROUP: Duration = Duration::from_millis(200);
@@ -33,6 +35,8 @@ pub struct Embedded {
     durable: watch::Sender<i64>,
     tail: broadcast::Sender<Delivery>,
     cursors: [i64; Stage::ALL.len()],
+    /// Before this offset no raw bursts are left to be given up.
+    bursts_from: AtomicI64,
 }
 
 /// Offsets handed out, and the batches among them whose commit is not known yet.
@@ -81,6 +85,7 @@ impl Embedded {
             durable: watch::Sender::new(newest),
             tail: broadcast::Sender::new(TAIL),
             cursors,
+            bursts_from: AtomicI64::new(0),
         })
     }
 
@@ -161,6 +166,47 @@ impl Broker for Embedded {
                                        9223372036854775807)";
         let stages = Stage::ALL.len() as i64;
         self.log.write(move |db| Ok(db.execute(sql, (older_than_utc_us, stages))? as u64)).await
+    }
+
+    async fn give_up(&self, worth: Worth, limit: u32) -> Result<(u64, Vec<Lost>), sqlite::Error> {
+        let scan = "SELECT offset, body FROM reading WHERE offset > ?1 AND offset <= ?2 ORDER BY offset LIMIT ?3";
+        let taken = "SELECT CASE count(*) WHEN ?1 THEN min(offset) ELSE 0 END FROM cursor";
+        let (stages, after) = (
+            Stage::ALL.len() as i64,
+            if worth == Worth::Bursts { self.bursts_from.load(Ordering::Relaxed) } else { 0 },
+        );
+        let (seen, gone, lost) = self
+            .log
+            .write(move |db| {
+                let taken: i64 = db.query_row(taken, [stages], |row| row.get(0))?;
+                let until = if worth == Worth::Any { i64::MAX } else { taken };
+                let (mut seen, mut gone, mut lost) = (after, 0, Vec::new());
+                let mut rows = db.prepare_cached(scan)?;
+                let mut rows = rows.query((after, until, limit))?;
+                let mut delete = db.prepare_cached("DELETE FROM reading WHERE offset = ?1")?;
+                while let Some(row) = rows.next()? {
+                    let reading = wire::reading::decode(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?);
+                    seen = row.get(0)?;
+                    let burst = reading.as_ref().is_ok_and(|reading| matches!(reading.value, Value::Samples { .. }));
+                    if worth == Worth::Bursts && !burst {
+                        continue;
+                    }
+                    gone += delete.execute([seen])? as u64;
+                    lost.extend(reading.ok().filter(|_| seen > taken));
+                }
+                Ok::<_, sqlite::Error>((seen, gone, lost))
+            })
+            .await?;
+        if worth == Worth::Bursts {
+            self.bursts_from.store(seen, Ordering::Relaxed);
+            // Among these there was none; there may be more behind them.
+            return Ok((gone.max(u64::from(seen > after)), Vec::new()));
+        }
+        Ok((gone, Lost::of(&lost, "disk quota")))
+    }
+
+    async fn give_back(&self) -> Result<(), sqlite::Error> {
+        self.log.give_back().await
     }
 
     async fn depth(&self) -> Result<Depth, sqlite::Error> {
@@ -270,7 +316,7 @@ async fn catch_up(log: &Database, newest: i64, cursor: &mut i64, to: &mpsc::Send
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::reading;
+    use crate::tests::{burst, reading};
 
     async fn next(receiver: &mut mpsc::Receiver<Delivery>) -> Delivery {
         tokio::time::timeout(Duration::from_secs(10), receiver.recv()).await.unwrap().unwrap()
@@ -328,5 +374,23 @@ mod tests {
         assert_eq!(broker.trim(i64::MAX).await.unwrap(), 3);
         let depth = broker.depth().await.unwrap();
         assert_eq!(depth, Depth { kept: 1, detect_behind: 0, downsample_behind: 1 });
+    }
+
+    #[tokio::test]
+    async fn bursts_go_first_and_only_what_no_stage_had_is_a_loss() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        let readings =
+            (0..6).map(|sequence| if sequence % 2 == 0 { reading(sequence) } else { burst(sequence, vec![[0; 3]]) });
+        broker.publish(readings.collect()).await.unwrap();
+        for stage in Stage::ALL {
+            broker.acknowledge(stage, 4).await.unwrap();
+        }
+        assert_eq!(broker.give_up(Worth::Bursts, 100).await.unwrap(), (2, vec![]));
+        assert_eq!(broker.give_up(Worth::Bursts, 100).await.unwrap(), (0, vec![]));
+        assert_eq!(broker.give_up(Worth::Taken, 100).await.unwrap(), (2, vec![]));
+        assert_eq!(broker.give_up(Worth::Taken, 100).await.unwrap(), (0, vec![]));
+        let (gone, lost) = broker.give_up(Worth::Any, 100).await.unwrap();
+        assert_eq!((gone, lost.iter().map(|lost| lost.gap.lost).collect::<Vec<_>>()), (2, vec![1, 1]));
     }
 }

@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use medmon_core::noun::Reading;
 use medmon_kit::sqlite;
 
+use crate::outbox::Lost;
+
 pub use embedded::Embedded;
 
 /// Who reads from the broker.
@@ -31,6 +33,17 @@ impl Stage {
             Self::Downsample => "downsample",
         }
     }
+}
+
+/// What may be given up when the disk is nearly full, in the order of its worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Acceleration that every stage has had: its windows are in the record.
+    Bursts,
+    /// Any readings that every stage has had.
+    Taken,
+    /// Anything: a loss.
+    Any,
 }
 
 /// A reading on its way to a stage.
@@ -73,6 +86,17 @@ pub trait Broker: Send + Sync {
 
     /// Gives up what every stage has had and is older than the retention.
     async fn trim(&self, older_than_utc_us: i64) -> Result<u64, sqlite::Error>;
+
+    /// Gives up the oldest readings of a worth, a number at a time; says how many, and what was lost with them. A broker
+    /// that keeps its own quota gives up nothing here.
+    async fn give_up(&self, _worth: Worth, _limit: u32) -> Result<(u64, Vec<Lost>), sqlite::Error> {
+        Ok((0, Vec::new()))
+    }
+
+    /// Gives freed room back to the disk.
+    async fn give_back(&self) -> Result<(), sqlite::Error> {
+        Ok(())
+    }
 
     /// What is held.
     async fn depth(&self) -> Result<Depth, sqlite::Error>;

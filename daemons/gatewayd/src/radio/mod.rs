@@ -89,6 +89,16 @@ pub enum RadioState {
     },
 }
 
+impl RadioState {
+    /// Why nothing can be heard.
+    pub fn lost(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason } => Some(reason),
+            Self::Starting | Self::Running { .. } => None,
+        }
+    }
+}
+
 /// How to reach the dongle.
 #[derive(Clone, Debug)]
 pub struct Options {

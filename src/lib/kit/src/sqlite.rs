@@ -145,6 +145,22 @@ impl Database {
         answer.await.map_err(|_| Error::Closed)?
     }
 
+    /// Gives pages that were freed back to the disk. Not for every trim: what is free is used again anyway.
+    pub async fn give_back(&self) -> Result<(), Error> {
+        let readers = Arc::clone(&self.readers);
+        let work = move || {
+            // Outside the writer's transactions, in which no checkpoint can be made.
+            let connection = Connection::open(&readers.path)?;
+            connection.busy_timeout(Duration::from_secs(10))?;
+            let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+            let mut pages = vacuum.query([])?;
+            while pages.next()?.is_some() {}
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?
+    }
+
     /// Runs `work` on a connection that only reads.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -175,6 +191,8 @@ pub fn expect(expected: usize, changed: usize) -> Result<(), Error> {
 
 fn prepare(connection: &Connection, options: Options) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
+    // Before the first table: pages that a trim frees can be given back to the disk.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
@@ -348,6 +366,25 @@ mod tests {
         };
         assert!(full.is_full(), "{full}");
         assert_eq!(count(&database).await, kept);
+    }
+
+    #[tokio::test]
+    async fn what_was_freed_is_given_back_to_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n.sqlite");
+        let database = Database::open(&path, SCHEMA, Options::default()).unwrap();
+        let fill = database.write(|db| {
+            for id in 0..500 {
+                db.execute("INSERT INTO note (text) VALUES (?1)", [format!("{id} {}", "x".repeat(4000))])?;
+            }
+            Ok::<_, Error>(())
+        });
+        fill.await.unwrap();
+        database.write(|db| Ok::<_, Error>(db.execute("DELETE FROM note", [])?)).await.unwrap();
+        database.give_back().await.unwrap();
+        let size = std::fs::metadata(&path).unwrap().len();
+        assert!(size < 100 << 10, "{size}");
+        add(&database, "one").await.unwrap();
     }
 
     #[tokio::test]
