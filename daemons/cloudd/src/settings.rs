@@ -10,8 +10,9 @@ use crate::refusal::Refusal;
 /// The Settings of a gateway as they are now. Without an assignment they say so: epoch 0, nobody to text.
 pub fn build(db: &Connection, gateway: Uuid) -> Result<Settings, Refusal> {
     let version = gateway::settings_version(db, gateway)?;
+    let pair_until_us = gateway::pair_until(db, gateway)?;
     let Some(open) = assignment::open_of_gateway(db, gateway)? else {
-        return Ok(Settings { version, ..Settings::default() });
+        return Ok(Settings { version, pair_until_us, ..Settings::default() });
     };
     let record = patient::get(db, open.patient)?;
     let devices = device::get(db, open.patient)?;
@@ -36,6 +37,7 @@ pub fn build(db: &Connection, gateway: Uuid) -> Result<Settings, Refusal> {
         on_call_phone,
         cadences: devices.cadences,
         devices: devices.devices,
+        pair_until_us,
         language: record.language,
         time_zone: record.time_zone,
         ..Settings::default()

@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::{MINUTE, T0, World, new_patient};
+use common::{MINUTE, SECOND, T0, World, new_patient};
 use medmon_api::assignment::Devices;
 use medmon_api::contact::{ContactPatch, NewContact};
 use medmon_api::feeling::NewFeeling;
-use medmon_api::gateway::{Enrol, NewGateway};
+use medmon_api::gateway::{DeviceHeard, Enrol, Heartbeat, NewGateway, Pair};
 use medmon_api::limits::{InForce, LimitsPatch};
 use medmon_api::patient::{PatientPatch, PatientQuery};
 use medmon_api::report::NewReport;
@@ -340,4 +340,52 @@ async fn vitals_come_in_steps_with_their_holes_and_the_newest_with_age_and_arrow
     let maintainer = world.client(Role::Maintainer, None, None).await;
     assert_eq!(kind(maintainer.latest(patient.id).await), ErrorKind::Forbidden);
     assert_eq!(kind(maintainer.board(None).await), ErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn a_sensor_has_a_history_and_who_hears_it_is_known() {
+    let world = World::new().await;
+    let (first, home) = world.home("DOE Jeanne").await;
+    let (second, neighbour) = world.home("ROE Paul").await;
+    let ieee: Ieee = "00124b002a5c0d01".parse().unwrap();
+    let listed = Device { ieee, label: "strap".into(), vitals: vec![Vital::HEART_RATE], place: None };
+    let give = async |patient, devices: Vec<Device>| {
+        world.doctor.set_devices(patient, &Devices { devices, ..Devices::default() }).await
+    };
+    give(first.id, vec![listed.clone()]).await.unwrap();
+    assert!(give(second.id, vec![listed.clone()]).await.is_err(), "it is the first one's");
+    give(first.id, vec![]).await.unwrap();
+    give(second.id, vec![listed]).await.unwrap();
+    for (home, listed) in [(&home, false), (&neighbour, true)] {
+        let heard = DeviceHeard { ieee, heard_s_ago: Some(3), link_quality: Some(90), battery_percent: None, listed };
+        let beat = Heartbeat { epoch: home.epoch, devices: vec![heard], ..Heartbeat::default() };
+        home.client.heartbeat(&beat).await.unwrap();
+    }
+    let history = world.doctor.device_history(ieee).await.unwrap();
+    let given: Vec<_> = history.given.iter().map(|row| (row.patient, row.to.is_none())).collect();
+    assert_eq!(given, [(second.id, true), (first.id, false)]);
+    assert_eq!(history.given[0].by, "A. doctor");
+    let mut heard: Vec<_> = history.heard.iter().map(|row| (row.name.as_str(), row.listed)).collect();
+    heard.sort_unstable();
+    assert_eq!(heard, [("gw of DOE Jeanne", false), ("gw of ROE Paul", true)]);
+    assert!(world.admin.device_history(ieee).await.unwrap().given.is_empty(), "an admin sees no patients");
+    let relative = world.client(Role::Relative, None, Some(first.id)).await;
+    assert_eq!(kind(relative.device_history(ieee).await), ErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn a_window_for_sensors_is_open_for_minutes_and_travels_with_the_settings() {
+    let world = World::new().await;
+    let (_, home) = world.home("DOE Jeanne").await;
+    let before = home.client.settings(None, 0).await.unwrap().unwrap();
+    assert_eq!(before.pair_until_us, None);
+    for for_s in [0, 901] {
+        let refused = world.doctor.pair(home.id, &Pair { for_s }).await;
+        assert_eq!(kind(refused), ErrorKind::Invalid, "{for_s}");
+    }
+    assert_eq!(kind(world.nurse.pair(home.id, &Pair { for_s: 60 }).await), ErrorKind::Forbidden);
+    world.doctor.pair(home.id, &Pair { for_s: 60 }).await.unwrap();
+    let settings = home.client.settings(Some(before.version), 0).await.unwrap().unwrap();
+    let open_us = settings.pair_until_us.unwrap() - world.clock.utc_us();
+    assert!((1..=60 * SECOND).contains(&open_us), "{open_us}");
 }

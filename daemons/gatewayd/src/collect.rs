@@ -24,6 +24,8 @@ const SPILL_MAX: usize = 50_000;
 const BATCH_MAX: usize = 256;
 /// Between two tries to publish what the broker could not take.
 const RETRY_US: i64 = 1_000_000;
+/// Devices remembered, strangers included.
+const HEARD_MAX: usize = 256;
 /// How long one publish may take before it counts as late.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(1);
 
@@ -62,6 +64,10 @@ impl DevicesHeard {
 
     fn note(&self, report: &Report, listed: bool) {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        // A neighbourhood of strangers is not remembered one by one.
+        if !listed && devices.len() >= HEARD_MAX && !devices.contains_key(&report.device) {
+            return;
+        }
         let heard = devices.entry(report.device).or_insert_with(|| Heard {
             listed,
             reports: BTreeMap::new(),

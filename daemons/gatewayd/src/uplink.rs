@@ -231,7 +231,7 @@ impl Uplink {
         let clock = *self.time.trust.borrow();
         let modem_ok = self.texts.as_ref().map(|(_, modem)| modem_down(&modem.borrow()).is_none());
         let settings_rejected = self.rejected.borrow().clone();
-        let devices = self.heard.snapshot().into_iter().filter(|(_, heard)| heard.listed);
+        let devices = self.heard.snapshot().into_iter();
         Ok(Heartbeat {
             settings_version: settings.version,
             epoch: settings.epoch,
@@ -250,6 +250,7 @@ impl Uplink {
                     heard_s_ago: Some(((now - heard.last_us) / 1_000_000).max(0) as u64),
                     link_quality: Some(heard.link_quality),
                     battery_percent: heard.battery_percent,
+                    listed: heard.listed,
                 })
                 .collect(),
         })

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use medmon_api::assignment::{Assignment, Bind, Devices};
+use medmon_api::assignment::{Assignment, Bind, DeviceHistory, Devices};
 use medmon_api::paths;
-use medmon_core::noun::Action;
+use medmon_core::noun::{Action, Ieee};
 use uuid::Uuid;
 
 use super::extract::{At, Body, Key};
@@ -70,4 +70,14 @@ pub async fn set_devices(
     body: Body<Devices>,
 ) -> Result<Response, Refusal> {
     commit(&app, caller, body.once, StatusCode::OK, move |tx| device::set(tx, id, &body.value)).await
+}
+
+/// Everything that is known of a sensor: to whom it was given, and which gateways hear it.
+#[utoipa::path(get, path = paths::DEVICE, tag = "assignments", operation_id = "device_history", params(("ieee" = String, Path)), responses((status = 200, description = "The sensor", body = DeviceHistory)))]
+pub async fn history(
+    State(app): State<App>,
+    caller: Caller,
+    At(ieee): At<Ieee>,
+) -> Result<Json<DeviceHistory>, Refusal> {
+    app.records.read(move |db| device::history(db, &caller, ieee)).await.map(Json)
 }

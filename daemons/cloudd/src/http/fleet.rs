@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use medmon_api::gateway::{Gateway, GatewayCode, NewGateway};
+use medmon_api::gateway::{Gateway, GatewayCode, NewGateway, Pair};
 use medmon_api::paths;
 use medmon_core::noun::{Action, Resource};
 use uuid::Uuid;
@@ -50,6 +50,17 @@ pub async fn code(
     Key(once): Key,
 ) -> Result<Response, Refusal> {
     commit_keeping(&app, caller, once, StatusCode::CREATED, Keep::Secret, move |tx| gateway::code(tx, id)).await
+}
+
+/// Lets sensors join a gateway for a while; it opens its window when the Settings reach it.
+#[utoipa::path(post, path = paths::GATEWAY_PAIR, tag = "gateways", operation_id = "pair", params(("id" = Uuid, Path)), request_body = Pair, responses((status = 200, description = "The gateway", body = Gateway)))]
+pub async fn pair(
+    State(app): State<App>,
+    caller: Caller,
+    At(id): At<Uuid>,
+    body: Body<Pair>,
+) -> Result<Response, Refusal> {
+    commit(&app, caller, body.once, StatusCode::OK, move |tx| gateway::pair(tx, id, body.value)).await
 }
 
 /// Revokes a gateway: its token ends. One that is bound has to be unbound first.

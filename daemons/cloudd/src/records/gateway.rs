@@ -1,6 +1,6 @@
 //! Gateways: adding, enrolling, their signs of life, and the number of their newest Settings.
 
-use medmon_api::gateway::{Enrol, Gateway, GatewayCode, Heartbeat, NewGateway};
+use medmon_api::gateway::{Enrol, Gateway, GatewayCode, Heartbeat, NewGateway, Pair};
 use medmon_api::limits::InForce;
 use medmon_api::time;
 use medmon_core::noun::{Action, Binding, Resource, Role, UtcUs};
@@ -8,13 +8,15 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::principal::{self, NewPrincipal};
-use super::{Tx, all, assignment, changed_one, key, maybe, maybe_uuid, one, text, uuid};
+use super::{Tx, all, assignment, changed_one, device, key, maybe, maybe_uuid, one, text, uuid};
 use crate::auth::{Code, Secret};
 use crate::refusal::{Refusal, conflict};
 
-const COLUMNS: &str = "id, site, name, install, created_us, revoked_us, heard_us, heartbeat";
+const COLUMNS: &str = "id, site, name, install, created_us, revoked_us, heard_us, heartbeat, pair_until_us";
 /// How long a one-time code is good.
 const CODE_US: UtcUs = 24 * 3600 * 1_000_000;
+/// How long sensors may join at most, s: an open window on a medical gateway lets strangers in.
+const PAIR_S: std::ops::RangeInclusive<u32> = 1..=900;
 
 /// One gateway.
 pub fn get(db: &Connection, id: Uuid) -> Result<Gateway, Refusal> {
@@ -116,6 +118,29 @@ pub fn revoke(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     tx.audit("gateway.revoke", id, None)
 }
 
+/// Lets sensors join a gateway for a while: whoever may bind its patient, or keeps the fleet.
+pub fn pair(tx: &Tx<'_>, id: Uuid, pair: Pair) -> Result<Gateway, Refusal> {
+    let row = get(tx.db, id)?;
+    match row.patient {
+        Some(patient) if tx.caller.can(Action::Bind, &super::ward::resource_of(tx.db, patient)?) => {}
+        _ => tx.caller.may(Action::WriteFleet, &Resource::of_gateway(row.site, id))?,
+    }
+    if !PAIR_S.contains(&pair.for_s) {
+        let (from, to) = PAIR_S.into_inner();
+        return Err(Refusal::Invalid(format!("for_s = {}: write {from} to {to} seconds", pair.for_s)));
+    }
+    let until_us = tx.now_us() + i64::from(pair.for_s) * 1_000_000;
+    changed_one(tx.db.execute("UPDATE gateway SET pair_until_us = ?2 WHERE id = ?1", params![key(id), until_us])?)?;
+    tx.audit("gateway.pair", id, row.patient)?;
+    settings_changed_of(tx, id)?;
+    get(tx.db, id)
+}
+
+/// Until when sensors may join a gateway, if that is still to come.
+pub fn pair_until(db: &Connection, id: Uuid) -> Result<Option<UtcUs>, Refusal> {
+    one(db, "SELECT pair_until_us FROM gateway WHERE id = ?1", [key(id)], |row| row.get(0), "gateway", id)
+}
+
 /// Something of a gateway arrived.
 pub fn heard(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     let sql = "UPDATE gateway SET heard_us = MAX(COALESCE(heard_us, 0), ?2) WHERE id = ?1";
@@ -131,6 +156,7 @@ pub fn heartbeat(tx: &Tx<'_>, id: Uuid, beat: &Heartbeat) -> Result<(), Refusal>
     let version = i64::try_from(beat.settings_version).unwrap_or(0);
     changed_one(tx.db.execute(sql, params![key(id), text, version])?)?;
     assignment::confirm(tx, id, beat.epoch)?;
+    device::heard(tx, id, &beat.devices)?;
     // Not at every heartbeat: only when a screen would look different.
     if let Some(open) = assignment::open_of_gateway(tx.db, id)?
         && before != in_force(tx.db, id)?
@@ -196,6 +222,7 @@ fn gateway(row: &Row<'_>) -> rusqlite::Result<Gateway> {
         patient: None,
         epoch: 0,
         settings: InForce::Unbound,
+        pair_until: row.get::<_, Option<i64>>("pair_until_us")?.map(time),
         heartbeat: heartbeat.map(|text| super::json(&text)).transpose()?,
     })
 }

@@ -4,7 +4,8 @@
 //! Invariants are unique indexes here, never a prior SELECT in the code.
 
 /// What leads from version n to n + 1.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE site (
     id BLOB PRIMARY KEY NOT NULL,
     name TEXT NOT NULL UNIQUE,
@@ -200,4 +201,30 @@ CREATE TABLE answered (
     PRIMARY KEY (principal, key)
 );
 CREATE INDEX answered_by_age ON answered (at_us);
-"];
+",
+    "
+CREATE TABLE device_given (
+    -- every patient a sensor was ever given to
+    id BLOB PRIMARY KEY NOT NULL,
+    ieee TEXT NOT NULL,
+    patient BLOB NOT NULL REFERENCES patient (id),
+    label TEXT NOT NULL,
+    author TEXT NOT NULL,
+    from_us BIGINT NOT NULL,
+    to_us BIGINT
+);
+CREATE INDEX device_given_of ON device_given (ieee, from_us);
+CREATE UNIQUE INDEX device_given_open ON device_given (ieee) WHERE to_us IS NULL;
+INSERT INTO device_given (id, ieee, patient, label, author, from_us)
+    SELECT randomblob(16), ieee, patient, label, '', created_us FROM device JOIN patient ON patient.id = device.patient;
+CREATE TABLE device_heard (
+    -- which gateways hear a sensor, on their list or not
+    ieee TEXT NOT NULL,
+    gateway BLOB NOT NULL REFERENCES gateway (id),
+    at_us BIGINT NOT NULL,
+    listed BIGINT NOT NULL,
+    PRIMARY KEY (ieee, gateway)
+);
+ALTER TABLE gateway ADD COLUMN pair_until_us BIGINT;
+",
+];

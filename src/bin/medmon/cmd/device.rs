@@ -1,6 +1,8 @@
 //! `medmon device`: the sensors on a patient's allow-list.
 
 use clap::Subcommand;
+use medmon_api::assignment::DeviceHistory;
+use medmon_api::gateway::Pair;
 use medmon_core::noun::{Device, Ieee, Place, Vital};
 
 use super::{by_name, name};
@@ -35,6 +37,20 @@ pub enum Verb {
         /// waist, wrist, chest, pocket
         #[arg(long, value_parser = by_name::<Place>)]
         place: Option<Place>,
+    },
+    /// Every patient a sensor was given to, and the gateways that hear it
+    History {
+        /// Its address
+        device: Ieee,
+    },
+    /// Let sensors on the list join a gateway for a while
+    Pair {
+        /// Id, unique prefix or name
+        #[arg(long)]
+        gateway: String,
+        /// How long: 60s, 5m; 15 min at most
+        #[arg(long = "for", value_name = "DURATION", default_value = "60s", value_parser = crate::when::duration)]
+        open_for: std::time::Duration,
     },
     /// Listen to it no more
     Unassign {
@@ -72,6 +88,19 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             client.set_devices(who.id, &devices).await?;
             Ok(())
         }
+        Verb::History { device } => history(session, &client.device_history(device).await?),
+        Verb::Pair { gateway, open_for } => {
+            let gateway = find::gateway(&client, &gateway).await?;
+            let for_s = u32::try_from(open_for.as_secs()).unwrap_or(u32::MAX);
+            let gateway = client.pair(gateway.id, &Pair { for_s }).await?;
+            if session.out.is_json() {
+                return session.out.document(&gateway);
+            }
+            let until = session.out.time_or_none(gateway.pair_until);
+            eprintln!("{} lets sensors on its list join until {until}; press the sensor's button now", gateway.name);
+            eprintln!("`medmon gateway show {}` says whom it hears", gateway.name);
+            Ok(())
+        }
         Verb::Unassign { device, patient } => {
             let who = find::patient(&client, &patient).await?;
             let mut devices = client.devices(who.id).await?;
@@ -86,4 +115,48 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// One list of what was and what is: a row a patient, a row a gateway.
+fn history(session: &Session, device: &DeviceHistory) -> anyhow::Result<()> {
+    if session.out.is_json() {
+        return session.out.document(device);
+    }
+    let given = device.given.iter().map(|row| Event {
+        what: "given to",
+        id: row.patient,
+        name: row.label.clone(),
+        from: session.out.time(row.from),
+        to: session.out.time_or_none(row.to),
+        by: row.by.clone(),
+    });
+    let heard = device.heard.iter().map(|row| Event {
+        what: if row.listed { "heard by" } else { "heard by (not on its list)" },
+        id: row.gateway,
+        name: row.name.clone(),
+        from: String::new(),
+        to: session.out.time(row.at),
+        by: String::new(),
+    });
+    let rows: Vec<_> = given.chain(heard).collect();
+    let columns = [
+        column("name", |row: &Event| row.name.clone()),
+        column("what", |row: &Event| row.what.to_owned()),
+        column("from", |row: &Event| row.from.clone()),
+        column("to", |row: &Event| row.to.clone()),
+        column("by", |row: &Event| row.by.clone()),
+    ];
+    let empty = format!("{} was given to nobody you may see, and no gateway hears it.", device.ieee);
+    session.out.list(&rows, |row| row.id.to_string(), &columns, &empty)
+}
+
+/// A line of a sensor's history.
+#[derive(serde::Serialize)]
+struct Event {
+    what: &'static str,
+    id: uuid::Uuid,
+    name: String,
+    from: String,
+    to: String,
+    by: String,
 }

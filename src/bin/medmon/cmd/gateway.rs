@@ -94,7 +94,12 @@ fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {
         wide("readings waiting", |gateway: &Gateway| beat(gateway, |beat| beat.readings_waiting)),
         wide("outbox waiting", |gateway: &Gateway| beat(gateway, |beat| beat.outbox_waiting)),
         wide("sms waiting", |gateway: &Gateway| beat(gateway, |beat| beat.sms_waiting)),
-        wide("devices", |gateway: &Gateway| beat(gateway, |beat| beat.devices.len() as u64)),
+        wide("devices", |gateway: &Gateway| beat(gateway, |beat| count(beat, true))),
+        wide("strangers", |gateway: &Gateway| beat(gateway, |beat| count(beat, false))),
+        wide("modem", |gateway: &Gateway| {
+            let modem = gateway.heartbeat.as_ref().and_then(|beat| beat.modem_ok);
+            modem.map_or("-", |ok| if ok { "ok" } else { "down" }).to_owned()
+        }),
         wide("added", |gateway: &Gateway| session.out.time(gateway.created_at)),
         wide("revoked", |gateway: &Gateway| session.out.time_or_none(gateway.revoked_at)),
     ]
@@ -102,4 +107,9 @@ fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {
 
 fn beat(gateway: &Gateway, of: impl Fn(&medmon_api::gateway::Heartbeat) -> u64) -> String {
     gateway.heartbeat.as_ref().map(|beat| of(beat).to_string()).unwrap_or_default()
+}
+
+/// Sensors that it hears: those on its list, or the others.
+fn count(beat: &medmon_api::gateway::Heartbeat, listed: bool) -> u64 {
+    beat.devices.iter().filter(|device| device.listed == listed).count() as u64
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use medmon_core::noun::{Binding, Device, Vital};
+use medmon_core::noun::{Binding, Device, Ieee, Vital};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -49,4 +49,51 @@ pub struct Devices {
     /// Expected seconds between readings by vital, where it differs from the vital table.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub cadences: BTreeMap<Vital, u32>,
+}
+
+/// Everything that is known of a sensor: to whom it was given, and who hears it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceHistory {
+    /// Its address.
+    #[schema(value_type = String, example = "00124b002a5c0d01")]
+    pub ieee: Ieee,
+    /// Patients it was given to, newest first; only those that the caller may see.
+    pub given: Vec<DeviceGiven>,
+    /// Gateways of the site that hear it, newest first. More than one at a time: a neighbour's home, or two sensors
+    /// under one address.
+    pub heard: Vec<DeviceHeardBy>,
+}
+
+/// A sensor on a patient's list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceGiven {
+    /// Whose.
+    pub patient: Uuid,
+    /// As people call it.
+    pub label: String,
+    /// Since.
+    #[serde(rename = "from_at")]
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// Until; absent = still.
+    #[serde(rename = "to_at", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// Who put it there.
+    pub by: String,
+}
+
+/// A gateway that hears a sensor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceHeardBy {
+    /// Which.
+    pub gateway: Uuid,
+    /// Its name.
+    pub name: String,
+    /// When it last said so.
+    #[serde(rename = "at")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Whether it is on that gateway's allow-list.
+    pub listed: bool,
 }

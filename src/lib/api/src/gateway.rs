@@ -23,6 +23,21 @@ pub struct DeviceHeard {
     /// Battery charge, %.
     #[serde(default)]
     pub battery_percent: Option<f64>,
+    /// On the allow-list. What another says is counted and belongs to nobody.
+    #[serde(default = "yes")]
+    pub listed: bool,
+}
+
+/// Gateways of an earlier release name only what is on their list.
+fn yes() -> bool {
+    true
+}
+
+/// Lets sensors join a gateway for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Pair {
+    /// Seconds, 1 to 900.
+    pub for_s: u32,
 }
 
 /// A gateway's sign of life. Sent every 30 s or so; also confirms a binding and the Settings in force.
@@ -97,6 +112,10 @@ pub struct Gateway {
     pub epoch: u64,
     /// Whether the newest Settings are in force.
     pub settings: InForce,
+    /// Sensors may join until then.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub pair_until: Option<Timestamp>,
     /// Its last heartbeat.
     #[serde(default)]
     pub heartbeat: Option<Heartbeat>,

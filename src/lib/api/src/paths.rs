@@ -26,6 +26,10 @@ pub const GATEWAYS: &str = "/v1/gateways";
 pub const GATEWAY: &str = "/v1/gateways/{id}";
 /// A new one-time code for a gateway.
 pub const GATEWAY_CODE: &str = "/v1/gateways/{id}/code";
+/// Lets sensors join a gateway.
+pub const GATEWAY_PAIR: &str = "/v1/gateways/{id}/pair";
+/// What is known of a sensor.
+pub const DEVICE: &str = "/v1/devices/{ieee}";
 /// Patients.
 pub const PATIENTS: &str = "/v1/patients";
 /// One patient.

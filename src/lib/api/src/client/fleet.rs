@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::people::{one, unchanged};
 use super::{Client, Error, TIMEOUT, answer, header};
 use crate::gateway::{
-    Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer, NewGateway, WaitQuery,
+    Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer, NewGateway, Pair,
+    WaitQuery,
 };
 use crate::{frames, paths};
 
@@ -36,6 +37,11 @@ impl Client {
     /// A new one-time code, for a box that is replaced; the old install's token ends when it is used.
     pub async fn gateway_code(&self, id: Uuid) -> Result<GatewayCode, Error> {
         self.write(Method::POST, &one(paths::GATEWAY_CODE, id), &()).await
+    }
+
+    /// Lets sensors join a gateway for a while.
+    pub async fn pair(&self, id: Uuid, pair: &Pair) -> Result<Gateway, Error> {
+        self.write(Method::POST, &one(paths::GATEWAY_PAIR, id), pair).await
     }
 
     /// Revokes a gateway: its token ends. One that is bound has to be unbound first.

@@ -1,10 +1,11 @@
 //! Calls about people: patients, wards, contacts, assignments, limits, tokens.
 
+use medmon_core::noun::Ieee;
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
 use super::{Client, Error, answer};
-use crate::assignment::{Assignment, Bind, Devices};
+use crate::assignment::{Assignment, Bind, DeviceHistory, Devices};
 use crate::contact::{Contact, ContactPatch, NewContact};
 use crate::limits::{LimitsPatch, PatientLimits};
 use crate::paths::{self, fill};
@@ -102,6 +103,11 @@ impl Client {
     /// Replaces a patient's sensors and cadences.
     pub async fn set_devices(&self, patient: Uuid, devices: &Devices) -> Result<Devices, Error> {
         self.write(Method::PUT, &one(paths::DEVICES, patient), devices).await
+    }
+
+    /// Everything that is known of a sensor: to whom it was given, and who hears it.
+    pub async fn device_history(&self, ieee: Ieee) -> Result<DeviceHistory, Error> {
+        self.get(&fill(paths::DEVICE, &[&ieee.to_string()]), &[]).await
     }
 
     /// Wards of the caller's site, by name.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Ieee, Limits, Vital};
+use super::{Ieee, Limits, UtcUs, Vital};
 
 /// Language of texts and screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -114,6 +114,9 @@ pub struct Settings {
     pub cadences: BTreeMap<Vital, u32>,
     /// The allow-list. Together with the gateway's own configuration.
     pub devices: Vec<Device>,
+    /// Sensors on the allow-list may join until then; `None` = nobody may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair_until_us: Option<UtcUs>,
     /// Language of screens and of contacts without one.
     pub language: Language,
     /// IANA zone for times in texts; empty = UTC.
