@@ -35,12 +35,19 @@ fn environment(folder: &Path, data: &Path, dongle: &Dongle) -> Vec<(&'static str
     ]
 }
 
-/// `medmon local status`, as its socket gives it.
-async fn status(data: &Path) -> Option<Value> {
+/// What `medmon local` prints, as the gateway's socket gives it.
+async fn ask(data: &Path, command: &str) -> Option<Vec<Value>> {
     let mut stream = UnixStream::connect(data.join("gatewayd.sock")).await.ok()?;
-    stream.write_all(b"{\"command\":\"status\"}\n").await.ok()?;
-    let line = BufReader::new(stream).lines().next_line().await.ok()??;
-    serde_json::from_str(&line).ok()
+    stream.write_all(format!("{{\"command\":\"{command}\"}}\n").as_bytes()).await.ok()?;
+    let (mut lines, mut rows) = (BufReader::new(stream).lines(), Vec::new());
+    while let Some(line) = lines.next_line().await.ok()? {
+        rows.push(serde_json::from_str(&line).ok()?);
+    }
+    Some(rows)
+}
+
+async fn status(data: &Path) -> Option<Value> {
+    ask(data, "status").await?.pop()
 }
 
 async fn kept(data: &Path) -> i64 {
@@ -88,10 +95,11 @@ struct Disk {
 
 impl Disk {
     /// Loudly `None` where none can be mounted.
-    fn mount(folder: &Path, test: &str) -> Option<Self> {
+    fn mount(folder: &Path, mib: u32, test: &str) -> Option<Self> {
         let folder = folder.join("disk");
         std::fs::create_dir(&folder).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(&folder).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"]).arg(&folder).status();
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self { folder });
         }
@@ -118,7 +126,7 @@ impl Drop for Disk {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_at_the_start_is_said_and_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(folder.path(), "a_full_disk_at_the_start_is_said_and_waited_for") else { return };
+    let Some(disk) = Disk::mount(folder.path(), 48, "a_full_disk_at_the_start_is_said_and_waited_for") else { return };
     disk.fill();
     let (data, dongle) = (disk.folder.join("gateway"), dongle());
     let (env, log) = (environment(folder.path(), &data, &dongle), folder.path().join("gatewayd.log"));
@@ -135,7 +143,7 @@ async fn a_full_disk_at_the_start_is_said_and_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_with_a_reserve_starts_on_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(folder.path(), "a_gateway_with_a_reserve_starts_on_a_full_disk") else { return };
+    let Some(disk) = Disk::mount(folder.path(), 48, "a_gateway_with_a_reserve_starts_on_a_full_disk") else { return };
     let (data, dongle) = (disk.folder.join("gateway"), dongle());
     let modem = Modem::open(ModemOptions::default(), Clock::system()).unwrap();
     let mut env = environment(folder.path(), &data, &dongle);
@@ -155,5 +163,77 @@ async fn a_gateway_with_a_reserve_starts_on_a_full_disk() {
     // It may have no room to be kept: the reserve is for texts first. But it is heard, and so judged.
     let heard = async || status(&data).await.is_some_and(|status| status["counters"]["readings_accepted"] == 1);
     until("the reading is heard", heard).await;
+    process.terminate().await;
+}
+
+const BELT: u64 = 0x0012_4b00_2a5c_0d02;
+const PAUL: &str = "+33639981001";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emergency_on_a_full_disk_still_texts_and_what_is_dropped_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "an_emergency_on_a_full_disk_still_texts_and_what_is_dropped_is_listed";
+    let Some(disk) = Disk::mount(folder.path(), 64, name) else { return };
+    let (data, dongle) = (disk.folder.join("gateway"), dongle());
+    dongle.know(DeviceSpec::sensor(BELT, "medmon-sensor", &[air::CLUSTER_ACCELERATION]));
+    let modem = Modem::open(ModemOptions::default(), Clock::system()).unwrap();
+    let mut env = environment(folder.path(), &data, &dongle);
+    env.retain(|(key, _)| *key != "MEDMON_GATEWAY__DEVICES");
+    env.extend([
+        ("MEDMON_GATEWAY__SMS__MODEM__PORT", modem.port().display().to_string()),
+        ("MEDMON_GATEWAY__SMS__FALLBACK_PHONE", PAUL.to_owned()),
+        (
+            "MEDMON_GATEWAY__DEVICES",
+            format!(
+                "{{ \"{STRAP:016x}\" = {{ vitals = [\"heart_rate\"] }}, \"{BELT:016x}\" = {{ vitals = [\"acceleration\"], place = \"waist\" }} }}"
+            ),
+        ),
+    ]);
+    let log = folder.path().join("gatewayd.log");
+    let process = Process::start("medmon-gatewayd", &env, &log);
+    until("the gateway runs", async || status(&data).await.is_some()).await;
+    dongle.ready().await;
+    let mut counter = 0_u16;
+    let mut second = async |bpm| {
+        dongle.report(STRAP, 1, &[air::heart_rate(bpm)]).await;
+        dongle.report(BELT, 1, &[air::acceleration_burst(counter, 50, &[[0, 0, 1000]; 12])]).await;
+        counter = counter.wrapping_add(12);
+    };
+    let sealed = async || {
+        second(70).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        status(&data).await.is_some_and(|status| status["outbox"]["sealed"].as_i64() > Some(2))
+    };
+    until("there are envelopes that no cloud takes", sealed).await;
+
+    disk.fill();
+    // A fast heart at rest for more than ten seconds.
+    let texted = async || {
+        second(160).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        modem.history().iter().any(|text| text.to == PAUL)
+    };
+    until("the text is on the phone", texted).await;
+    let full = status(&data).await.unwrap();
+    assert!(full["disk"]["low"].is_string() || full["disk"]["free_bytes"].as_u64() < Some(1 << 20), "{full}");
+    std::fs::remove_file(disk.filler()).unwrap();
+    let all = async || {
+        let status = status(&data).await.unwrap();
+        status["broker"]["kept"].as_u64() == status["counters"]["readings_accepted"].as_u64()
+    };
+    until("what waited in memory is kept", all).await;
+    process.terminate().await;
+
+    // The same gateway with less room than it has used already.
+    env.push(("MEDMON_GATEWAY__DISK__QUOTA_MIB", "16".into()));
+    let process = Process::start("medmon-gatewayd", &env, &log);
+    let listed = async || ask(&data, "gaps").await.is_some_and(|gaps| !gaps.is_empty());
+    until("what was dropped is listed", listed).await;
+    let gaps = ask(&data, "gaps").await.unwrap();
+    let lost = |vital: &str| -> u64 {
+        let rows = gaps.iter().filter(|gap| gap["vital"] == vital && gap["why"] == "disk quota");
+        rows.filter_map(|gap| gap["lost"].as_u64()).sum()
+    };
+    assert!(lost("heart_rate") > 0 && lost("activity") > 0, "{gaps:?}");
     process.terminate().await;
 }

@@ -1,7 +1,7 @@
 //! DISK: the gateway's own share of its disk. When it is nearly used up, what is worth least goes first: envelopes that
 //! the cloud has, raw bursts and then other raw readings that are windows already, and only then what nobody else has.
-//! That is a loss: it becomes a gap, which travels and is drawn. Texts, facts and open windows are never given up, and
-//! this program writes no log files.
+//! That is a loss: it becomes a gap, which travels and is drawn. When it is others who fill the volume, what is a loss is
+//! not given up for them. Texts, facts and open windows are never given up, and this program writes no log files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,10 +43,11 @@ pub struct DiskState {
 }
 
 impl DiskState {
-    /// Bytes that have to go.
-    fn excess(&self, volume_bytes: u64) -> u64 {
+    /// Bytes that have to go: what is over the quota, and of what is no loss also what others miss.
+    fn excess(&self, volume_bytes: u64, loss: bool) -> u64 {
         let over_quota = self.used_bytes.saturating_sub(self.quota_bytes);
-        over_quota.max((volume_bytes / FREE_SHARE).saturating_sub(self.free_bytes))
+        let missing = (volume_bytes / FREE_SHARE).saturating_sub(self.free_bytes);
+        if loss { over_quota } else { over_quota.max(missing) }
     }
 }
 
@@ -67,9 +68,9 @@ pub struct Disk {
 impl Disk {
     /// Runs until `stop`.
     pub async fn run(self, state: watch::Sender<DiskState>, stop: CancellationToken) {
-        let mut growth = Growth::default();
+        let (mut growth, mut unsaid) = (Growth::default(), Vec::new());
         loop {
-            match self.look(&mut growth).await {
+            match self.look(&mut growth, &mut unsaid).await {
                 Ok(now) => {
                     state.send_replace(now);
                 }
@@ -82,9 +83,14 @@ impl Disk {
         }
     }
 
-    async fn look(&self, growth: &mut Growth) -> anyhow::Result<DiskState> {
+    /// `unsaid`: losses that could not be written down yet.
+    async fn look(&self, growth: &mut Growth, unsaid: &mut Vec<Lost>) -> anyhow::Result<DiskState> {
+        if !unsaid.is_empty() {
+            self.outbox.lose(unsaid.clone()).await?;
+            unsaid.clear();
+        }
         let (mut now, volume_bytes) = self.measure()?;
-        if now.excess(volume_bytes) == 0 {
+        if now.excess(volume_bytes, false) == 0 {
             (now.days_left, now.written_bytes_per_day) = growth.take(self.clock.mono_us(), &now);
             return Ok(now);
         }
@@ -93,27 +99,35 @@ impl Disk {
         for step in
             [Step::Acknowledged, Step::Raw(Worth::Bursts), Step::Raw(Worth::Taken), Step::Unsent, Step::Raw(Worth::Any)]
         {
-            while self.measure()?.0.excess(volume_bytes) > 0 {
-                let (rows, lost) = self.give_up(step).await?;
-                tracing::info!(?step, rows, lost = lost.len(), "given up for room");
-                self.outbox.lose(lost).await?;
-                if rows == 0 {
-                    break;
+            while self.measure()?.0.excess(volume_bytes, step.is_loss()) > 0 {
+                // On a disk that is full to the last byte even giving up may fail; the next step may still help.
+                match self.give_up(step, unsaid).await {
+                    Ok(0) => break,
+                    Ok(rows) => tracing::info!(?step, rows, "given up for room"),
+                    Err(error) => {
+                        tracing::error!(?step, %error, "cannot be given up");
+                        break;
+                    }
                 }
-                self.outbox.give_back().await?;
-                self.broker.give_back().await?;
             }
         }
         let (after, _) = self.measure()?;
         Ok(DiskState { low: now.low, ..after })
     }
 
-    async fn give_up(&self, step: Step) -> anyhow::Result<(u64, Vec<Lost>)> {
-        Ok(match step {
+    /// Gives up some of a kind, says what was lost by it, and gives the room back. How many rows went.
+    async fn give_up(&self, step: Step, unsaid: &mut Vec<Lost>) -> anyhow::Result<u64> {
+        let (rows, lost) = match step {
             Step::Acknowledged => (self.outbox.give_up_acknowledged(CHUNK / 50).await?, Vec::new()),
             Step::Raw(worth) => self.broker.give_up(worth, CHUNK).await?,
             Step::Unsent => self.outbox.give_up_unsent(CHUNK / 50).await?,
-        })
+        };
+        unsaid.extend(lost);
+        self.outbox.give_back().await?;
+        self.broker.give_back().await?;
+        self.outbox.lose(unsaid.clone()).await?;
+        unsaid.clear();
+        Ok(rows)
     }
 
     /// The state now, and the size of the volume.
@@ -136,6 +150,12 @@ enum Step {
     Raw(Worth),
     /// Envelopes that it does not have, oldest first.
     Unsent,
+}
+
+impl Step {
+    fn is_loss(self) -> bool {
+        matches!(self, Self::Unsent | Self::Raw(Worth::Any))
+    }
 }
 
 /// Bytes of the files in `folder`.
@@ -188,9 +208,10 @@ mod tests {
     fn what_has_to_go_is_what_is_over_the_quota_or_missing_for_others() {
         let state =
             |used_bytes, free_bytes| DiskState { used_bytes, free_bytes, quota_bytes: 100, ..DiskState::default() };
-        assert_eq!(state(90, 50).excess(1000), 0);
-        assert_eq!(state(130, 500).excess(1000), 30);
-        assert_eq!(state(90, 20).excess(1000), 30);
+        assert_eq!(state(90, 50).excess(1000, false), 0);
+        assert_eq!(state(130, 500).excess(1000, true), 30);
+        assert_eq!(state(90, 20).excess(1000, false), 30);
+        assert_eq!(state(90, 20).excess(1000, true), 0, "nothing is lost for others");
     }
 
     #[test]

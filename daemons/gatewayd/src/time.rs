@@ -95,7 +95,9 @@ impl Keeper {
     }
 
     fn plausible(&self, utc_us: UtcUs) -> bool {
-        (self.floor_us - BEHIND_US..=self.floor_us + AHEAD_US).contains(&utc_us)
+        // At the very first start nothing is known that it could be far ahead of.
+        let known = self.floor_us > CLOCK_SET_US;
+        utc_us >= self.floor_us - BEHIND_US && (!known || utc_us <= self.floor_us + AHEAD_US)
     }
 
     /// Looks at all clocks. `Some`: the gateway's UTC has to be this.
@@ -283,6 +285,8 @@ mod tests {
         world.machine = NOON;
         world.seconds(1, Some(true));
         assert_eq!(world.state(), (0, ClockQuality::Synced));
+        let first = Keeper::new(ClockQuality::Unset, 0, false, 0);
+        assert_eq!((first.first(NOON), first.first(0)), (NOON, CLOCK_SET_US), "the very first start");
         // A cloud that does not come is waited for, not for ever.
         let mut world = World::boot(0, true);
         world.seconds(61, None);

@@ -105,6 +105,8 @@ fn overlay(table: &mut Table, section: &str, env: &[(OsString, OsString)]) -> Re
         let Some(path) = key.strip_prefix(&prefix) else { continue };
         let path: Vec<_> = path.split("__").map(str::to_lowercase).collect();
         let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+        // What begins with a plus is a phone number.
+        let parsed = parsed.filter(|_| !value.starts_with('+'));
         let Some((last, parents)) = path.split_last() else { continue };
         let mut at = &mut *table;
         for parent in parents {
