@@ -60,7 +60,12 @@ impl Offsets {
 impl Embedded {
     /// Opens or creates the log in `folder`.
     pub async fn open(folder: &Path) -> Result<Self, sqlite::Error> {
-        let options = sqlite::Options { group: GROUP, ..sqlite::Options::default() };
+        Self::open_with(folder, GROUP).await
+    }
+
+    /// As [`Self::open`], gathering for `group` before a commit.
+    pub async fn open_with(folder: &Path, group: Duration) -> Result<Self, sqlite::Error> {
+        let options = sqlite::Options { group, ..sqlite::Options::default() };
         let log = Database::open(&folder.join("broker.sqlite"), MIGRATIONS, options)?;
         let (newest, cursors) = log
             .read(|db| {
