@@ -5,9 +5,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -27,6 +29,7 @@ pub struct Gatewayd {
     _modem: Modem,
     child: Child,
     notify: UnixDatagram,
+    is_ready: mpsc::Receiver<()>,
     folder: TempDir,
 }
 
@@ -50,7 +53,7 @@ impl Gatewayd {
         std::fs::write(folder.path().join("config.toml"), config)?;
         std::fs::write(folder.path().join("token"), "none")?;
         let notify = UnixDatagram::bind(folder.path().join("notify"))?;
-        notify.set_read_timeout(Some(LIMIT))?;
+        let is_ready = listen(notify.try_clone()?);
         let program = std::env::current_exe()?.with_file_name("medmon-gatewayd");
         anyhow::ensure!(program.exists(), "{} is not built; use `cargo xtask bench`", program.display());
         let program = program.display().to_string();
@@ -65,17 +68,12 @@ impl Gatewayd {
             .stdout(Stdio::null())
             .spawn()
             .context("medmon-gatewayd did not start")?;
-        Ok(Self { dongle, _modem: modem, child, notify, folder })
+        Ok(Self { dongle, _modem: modem, child, notify, is_ready, folder })
     }
 
     /// Waits until it told the service manager that it is ready and its radio runs.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let mut said = [0; 64];
-        let mut is_ready = false;
-        while !is_ready {
-            let count = self.notify.recv(&mut said).context("it is never ready")?;
-            is_ready = said[..count].starts_with(b"READY=1");
-        }
+        self.is_ready.recv_timeout(LIMIT).context("it is never ready")?;
         tokio::time::timeout(LIMIT, self.dongle.ready()).await.context("its radio never runs")?;
         Ok(())
     }
@@ -83,6 +81,7 @@ impl Gatewayd {
     /// What `medmon local` would be told.
     pub fn ask(&self, command: &str) -> anyhow::Result<Vec<Json>> {
         let mut stream = UnixStream::connect(self.folder.path().join("gatewayd.sock"))?;
+        stream.set_read_timeout(Some(LIMIT))?;
         writeln!(stream, "{{\"command\":\"{command}\"}}")?;
         BufReader::new(stream).lines().map(|line| Ok(serde_json::from_str(&line?)?)).collect()
     }
@@ -118,7 +117,28 @@ impl Gatewayd {
 
 impl Drop for Gatewayd {
     fn drop(&mut self) {
+        // A wrapper that stays, as strace does, has the program as its child, which would outlive it.
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)) {
+            let _ = kill_process(child, Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = self.notify.shutdown(std::net::Shutdown::Both);
     }
+}
+
+/// The service manager's end: it takes everything, as a program that cannot tell its watchdog stands still.
+fn listen(notify: UnixDatagram) -> mpsc::Receiver<()> {
+    let (ready, is_ready) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut said = [0; 64];
+        while let Ok(count @ 1..) = notify.recv(&mut said) {
+            if said[..count].starts_with(b"READY=1") {
+                let _ = ready.send(());
+            }
+        }
+    });
+    is_ready
 }

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio_util::sync::CancellationToken;
 
 use medmon_kit::Clock;
-use medmon_sim::{Home, Scenario, air, run_home};
+use medmon_sim::{DeviceSpec, Home, Scenario, air, run_home};
 
 use crate::figure::{Figure, Goal};
 use crate::line;
@@ -38,18 +38,21 @@ async fn live(home: &Home, gateway: &Gatewayd, span: Duration) {
     });
 }
 
-/// Counted: user and system CPU time of the whole program over 10,000 heart rate reports that come at 200 a second,
-/// through a PTY, into the embedded broker and the detectors; they want no Default Response. The peer: a thread that
-/// only counts those frames.
+/// Counted: user and system CPU time of the whole program over 10,000 heart rate reports of eight sensors that come at
+/// 200 a second through a PTY, into the embedded broker and the detectors; they want no Default Response. The peer: a
+/// thread that only counts those frames.
 pub fn cpu(quick: bool) -> anyhow::Result<Vec<Figure>> {
-    const SENSOR: u64 = 0x0012_4b00_2a5c_0d01;
+    let sensors = [1, 2, 3, 4, 5, 6, 7, 8].map(|n: u64| 0x0012_4b00_2a5c_0d00 + n);
     let count = if quick { 200 } else { 10_000_u64 };
     let per_10k = 10_000.0 / count as f64;
     measure::runtime()?.block_on(async {
-        let gateway = Gatewayd::start(&[(SENSOR, "heart_rate")], &[])?;
+        let gateway = Gatewayd::start(&sensors.map(|ieee| (ieee, "heart_rate")), &[])?;
         gateway.ready().await?;
-        let network = gateway.dongle.know(medmon_sim::DeviceSpec::sensor(SENSOR, "bench", &[]));
-        let frame = |n: u64| line::report(network, n as u8, &air::heart_rate(70 + (n / 256 % 2) as u16));
+        let networks = sensors.map(|ieee| gateway.dongle.know(DeviceSpec::sensor(ieee, "bench", &[])));
+        let frame = |n: u64| {
+            let (sensor, n) = (n as usize % sensors.len(), n / sensors.len() as u64);
+            line::report(networks[sensor], n as u8, &air::heart_rate(70 + (n / 256 % 4) as u16))
+        };
         let before = gateway.cpu_s()?;
         paced(count, async |n| gateway.dongle.raw(&frame(n)).await).await;
         let limit = Instant::now() + Duration::from_secs(10);

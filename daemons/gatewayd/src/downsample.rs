@@ -19,8 +19,10 @@ use crate::seen::Seen;
 
 /// Sealing waits so long after a window's end: readings that were in flight still come in.
 const GRACE_US: i64 = 2_000_000;
-/// State is committed so often while readings come.
-const COMMIT_US: i64 = 1_000_000;
+/// How often it is looked whether something is due.
+const LOOK_US: i64 = 1_000_000;
+/// Between sealings: what came since is delivered again, and flash wears with every write.
+const COMMIT_US: i64 = 5_000_000;
 /// A stop waits so long for readings that are still on their way.
 const DRAIN_US: i64 = 3_000_000;
 /// Windows of one envelope at most; a longer backlog makes several.
@@ -223,7 +225,8 @@ pub async fn run(
     let mut batch = Vec::new();
     let mut drain_began = None;
     let mut changed = false;
-    let mut commit_at = clock.mono_us() + COMMIT_US;
+    let mut look_at = clock.mono_us() + LOOK_US;
+    let mut committed_us = clock.mono_us();
     loop {
         tokio::select! {
             count = deliveries.recv_many(&mut batch, READINGS_MAX) => {
@@ -231,7 +234,7 @@ pub async fn run(
                     return;
                 }
             }
-            () = clock.sleep_until(commit_at) => {}
+            () = clock.sleep_until(look_at) => {}
             Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
         }
         if settings.has_changed().unwrap_or(false) {
@@ -242,22 +245,23 @@ pub async fn run(
             changed |= delivery.offset > state.offset;
             state.offset = state.offset.max(delivery.offset);
         }
-        if clock.mono_us() < commit_at && drain_began.is_none() {
+        if clock.mono_us() < look_at && drain_began.is_none() {
             continue;
         }
-        commit_at = clock.mono_us() + COMMIT_US;
+        look_at = clock.mono_us() + LOOK_US;
         let last = *drain.borrow();
         let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
         let stopping = last.is_some_and(|last| state.offset >= last || late);
         // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
         let due = seal_time(clock.utc_us(), interval_us) != sealed_at;
-        if !(changed || due || stopping) {
+        let unsaved = changed && clock.mono_us() - committed_us >= COMMIT_US;
+        if !(unsaved || due || stopping) {
             continue;
         }
         match commit(&outbox, &broker, &state, (due || stopping).then_some(install), clock.utc_us()).await {
             Ok(committed) => {
                 state = committed;
-                changed = false;
+                (changed, committed_us) = (false, clock.mono_us());
                 if due {
                     sealed_at = seal_time(clock.utc_us(), interval_us);
                 }
