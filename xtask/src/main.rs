@@ -1,6 +1,7 @@
-//! medmon's development tasks: `cargo xtask test | bench | gen`.
+//! medmon's development tasks: `cargo xtask test | bench | fuzz | gen`.
 
 mod bench;
+mod fuzz;
 mod generate;
 mod suites;
 
@@ -33,6 +34,14 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Fuzzes what reads bytes from outside; needs a nightly compiler and cargo-fuzz.
+    Fuzz {
+        /// Targets by name, such as `unpi`; all if none is named.
+        targets: Vec<String>,
+        /// How long each.
+        #[arg(long = "for", value_name = "TIME", default_value = "60s")]
+        span: String,
+    },
     /// Generates completions/ and man/ from the command-line definitions.
     Gen {
         /// Change nothing; fail if something is stale.
@@ -45,6 +54,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().task {
         Task::Test { suites } => suites::run(&suites),
         Task::Bench { names, quick } => bench::run(&names, quick),
+        Task::Fuzz { targets, span } => fuzz::run(&targets, &span),
         Task::Gen { check } => generate::run(check),
     }
 }
