@@ -27,8 +27,8 @@ const COMMIT_US: i64 = 5_000_000;
 const DRAIN_US: i64 = 3_000_000;
 /// Windows of one envelope at most; a longer backlog makes several.
 const WINDOWS_MAX: usize = 2000;
-/// Readings taken in before a commit at most.
-const READINGS_MAX: usize = 5000;
+/// Readings taken in at a time: a backlog must not keep the others from their turn.
+const READINGS_MAX: usize = 500;
 
 /// Everything that has to survive: windows being filled, windows waiting to be sealed, what was seen.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -226,6 +226,7 @@ pub async fn run(
     let mut drain_began = None;
     let mut changed = false;
     let mut look_at = clock.mono_us() + LOOK_US;
+    let mut look = Box::pin(clock.sleep_until(look_at));
     let mut committed_us = clock.mono_us();
     loop {
         tokio::select! {
@@ -234,7 +235,7 @@ pub async fn run(
                     return;
                 }
             }
-            () = clock.sleep_until(look_at) => {}
+            () = &mut look => look_at = look_at.min(clock.mono_us()),
             Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
         }
         if settings.has_changed().unwrap_or(false) {
@@ -249,6 +250,7 @@ pub async fn run(
             continue;
         }
         look_at = clock.mono_us() + LOOK_US;
+        look.set(clock.sleep_until(look_at));
         let last = *drain.borrow();
         let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
         let stopping = last.is_some_and(|last| state.offset >= last || late);

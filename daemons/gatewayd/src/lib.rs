@@ -230,8 +230,12 @@ impl Gateway {
                     () = clock.sleep(HOUSEKEEPING) => {}
                     () = stopping.cancelled() => break,
                 }
-                if let Err(error) = install.keep(&folder, &clock) {
-                    tracing::warn!(%error, "the time could not be written down");
+                // Elsewhere: the emergency does not wait for a disk.
+                let (mut times, beside, at) = (install.clone(), folder.clone(), clock.clone());
+                match tokio::task::spawn_blocking(move || times.keep(&beside, &at).map(|()| times)).await {
+                    Ok(Ok(kept)) => install = kept,
+                    Ok(Err(error)) => tracing::warn!(%error, "the time could not be written down"),
+                    Err(error) => tracing::error!(%error, "the time could not be written down"),
                 }
                 if let Err(error) = broker.trim(clock.utc_us() - retention_us).await {
                     tracing::warn!(%error, "the broker could not be trimmed");
