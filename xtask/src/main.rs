@@ -1,5 +1,7 @@
-//! medmon's development tasks: `cargo xtask test | gen`.
+//! medmon's development tasks: `cargo xtask test | bench | fuzz | gen`.
 
+mod bench;
+mod fuzz;
 mod generate;
 mod suites;
 
@@ -24,6 +26,22 @@ enum Task {
         /// Suites by name, such as `core`, `gatewayd` or `medmon/kill`; all if none is named.
         suites: Vec<String>,
     },
+    /// Builds the release and measures it beside its peers; prints a table and writes target/bench.jsonl.
+    Bench {
+        /// Figures by name or area, such as `gateway` or `gateway/rss_mib`; all if none is named.
+        names: Vec<String>,
+        /// Only see that they run.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Fuzzes what reads bytes from outside; needs a nightly compiler and cargo-fuzz.
+    Fuzz {
+        /// Targets by name, such as `unpi`; all if none is named.
+        targets: Vec<String>,
+        /// How long each.
+        #[arg(long = "for", value_name = "TIME", default_value = "60s")]
+        span: String,
+    },
     /// Generates completions/ and man/ from the command-line definitions.
     Gen {
         /// Change nothing; fail if something is stale.
@@ -35,6 +53,8 @@ enum Task {
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().task {
         Task::Test { suites } => suites::run(&suites),
+        Task::Bench { names, quick } => bench::run(&names, quick),
+        Task::Fuzz { targets, span } => fuzz::run(&targets, &span),
         Task::Gen { check } => generate::run(check),
     }
 }

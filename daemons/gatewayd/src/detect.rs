@@ -156,6 +156,8 @@ pub async fn run(
     let mut now = Arc::clone(&settings.borrow_and_update());
     let (mut committed_us, mut unsaved) = (clock.mono_us() - COMMIT_US, true);
     let mut tick_at = clock.mono_us() + TICK_US;
+    // Kept from reading to reading: a timer set anew with each would wake another thread each time.
+    let mut tick = Box::pin(clock.sleep_until(tick_at));
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
     let mut found = state.apply(&now, Moment::now(&clock));
     loop {
@@ -165,7 +167,10 @@ pub async fn run(
                 let Some(delivery) = delivery else { break };
                 Some(delivery)
             }
-            () = clock.sleep_until(tick_at) => None,
+            () = &mut tick => {
+                tick_at = tick_at.min(clock.mono_us());
+                None
+            }
             Ok(()) = settings.changed() => {
                 settings.mark_changed();
                 None
@@ -185,6 +190,7 @@ pub async fn run(
         // Also in a flood of readings: who is silent is found by time alone.
         if clock.mono_us() >= tick_at {
             tick_at = clock.mono_us() + TICK_US;
+            tick.set(clock.sleep_until(tick_at));
             state.detectors.radio(clock.mono_us(), radio.borrow().lost());
             found.extend(state.tick(Moment::now(&clock), &now, install));
             service::progress();

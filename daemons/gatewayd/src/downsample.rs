@@ -21,14 +21,16 @@ use crate::time::Time;
 
 /// Sealing waits so long after a window's end: readings that were in flight still come in.
 const GRACE_US: i64 = 2_000_000;
-/// State is committed so often while readings come.
-const COMMIT_US: i64 = 1_000_000;
+/// How often it is looked whether something is due.
+const LOOK_US: i64 = 1_000_000;
+/// Between sealings: what came since is delivered again, and flash wears with every write.
+const COMMIT_US: i64 = 5_000_000;
 /// A stop waits so long for readings that are still on their way.
 const DRAIN_US: i64 = 3_000_000;
 /// Windows of one envelope at most; a longer backlog makes several.
 const WINDOWS_MAX: usize = 2000;
-/// Readings taken in before a commit at most.
-const READINGS_MAX: usize = 5000;
+/// Readings taken in at a time: a backlog must not keep the others from their turn.
+const READINGS_MAX: usize = 500;
 
 /// Everything that has to survive: windows being filled, windows waiting to be sealed, what was seen.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -287,7 +289,9 @@ pub async fn run(
     let mut batch = Vec::new();
     let mut drain_began = None;
     let mut changed = false;
-    let mut commit_at = clock.mono_us() + COMMIT_US;
+    let mut look_at = clock.mono_us() + LOOK_US;
+    let mut look = Box::pin(clock.sleep_until(look_at));
+    let mut committed_us = clock.mono_us();
     loop {
         tokio::select! {
             count = deliveries.recv_many(&mut batch, READINGS_MAX) => {
@@ -295,7 +299,7 @@ pub async fn run(
                     return;
                 }
             }
-            () = clock.sleep_until(commit_at) => {}
+            () = &mut look => look_at = look_at.min(clock.mono_us()),
             Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
         }
         if settings.has_changed().unwrap_or(false) {
@@ -315,10 +319,11 @@ pub async fn run(
                 changed |= state.take(&reading, &now);
             }
         }
-        if clock.mono_us() < commit_at && drain_began.is_none() {
+        if clock.mono_us() < look_at && drain_began.is_none() {
             continue;
         }
-        commit_at = clock.mono_us() + COMMIT_US;
+        look_at = clock.mono_us() + LOOK_US;
+        look.set(clock.sleep_until(look_at));
         match held.release(&mut state, &outbox, &now).await {
             Ok(released) => changed |= released,
             Err(error) => tracing::error!(%error, "held readings cannot be read yet; tried again"),
@@ -328,7 +333,8 @@ pub async fn run(
         let stopping = last.is_some_and(|last| state.offset >= last || late);
         // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
         let due = seal_time(clock.utc_us(), interval_us) != sealed_at;
-        if !(changed || due || stopping) {
+        let unsaved = changed && clock.mono_us() - committed_us >= COMMIT_US;
+        if !(unsaved || due || stopping) {
             continue;
         }
         let seal = (due || stopping).then_some(install);
@@ -337,7 +343,7 @@ pub async fn run(
                 state = committed;
                 held.waiting |= !held.new.is_empty();
                 held.new.clear();
-                changed = false;
+                (changed, committed_us) = (false, clock.mono_us());
                 if due {
                     sealed_at = seal_time(clock.utc_us(), interval_us);
                 }

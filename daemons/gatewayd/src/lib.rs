@@ -271,8 +271,13 @@ impl Gateway {
                     () = clock.sleep(HOUSEKEEPING) => {}
                     () = stopping.cancelled() => break,
                 }
-                if let Err(error) = install.keep(&folder, &clock, *time.trust.borrow()) {
-                    tracing::warn!(%error, "the time could not be written down");
+                // Elsewhere: the emergency does not wait for a disk.
+                let (mut times, beside, at, quality) =
+                    (install.clone(), folder.clone(), clock.clone(), *time.trust.borrow());
+                match tokio::task::spawn_blocking(move || times.keep(&beside, &at, quality).map(|()| times)).await {
+                    Ok(Ok(kept)) => install = kept,
+                    Ok(Err(error)) => tracing::warn!(%error, "the time could not be written down"),
+                    Err(error) => tracing::error!(%error, "the time could not be written down"),
                 }
                 if let Err(error) = broker.trim(clock.utc_us() - retention_us).await {
                     tracing::warn!(%error, "the broker could not be trimmed");

@@ -72,6 +72,12 @@ fn effective(config: &GatewayConfig, mut settings: Settings) -> Settings {
     settings
 }
 
+/// Elsewhere: the emergency does not wait for a disk.
+async fn take(store: &Arc<SettingsStore>, settings: Settings) -> std::io::Result<()> {
+    let store = Arc::clone(store);
+    tokio::task::spawn_blocking(move || store.take(settings)).await?
+}
+
 /// Follows the cloud's Settings until `stop`.
 pub async fn run(store: Arc<SettingsStore>, client: Client, clock: Clock, stop: CancellationToken) {
     let mut backoff = Backoff::default();
@@ -82,7 +88,7 @@ pub async fn run(store: Arc<SettingsStore>, client: Client, clock: Clock, stop: 
             () = stop.cancelled() => return,
         };
         let pause = match answer {
-            Ok(Some(settings)) => match store.take(settings) {
+            Ok(Some(settings)) => match take(&store, settings).await {
                 Ok(()) => {
                     store.rejected.send_replace(None);
                     backoff.reset()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,10 +16,13 @@ use medmon_kit::sqlite::{self, Database};
 use super::{Broker, Delivery, Depth, Stage, Worth};
 use crate::outbox::Lost;
 
-/// Few syncs a second: SD cards wear. The urgent path does not wait for it.
-const GROUP: Duration = Duration::from_millis(200);
-/// Readings that DETECT may be behind in memory before it is sent back to the log.
-const TAIL: usize = 8192;
+/// Few syncs a second: SD cards wear. The urgent path does not wait for it. Long enough that two bursts of an accelerometer,
+/// 12 samples at 50 Hz, share a commit; durable within 250 ms all the same.
+const GROUP: Duration = Duration::from_millis(245);
+/// Publishes that DETECT may be behind in memory before it is sent back to the log.
+const TAIL: usize = 1024;
+/// Readings on their way to a stage.
+const ON_THE_WAY: usize = 2048;
 /// Readings taken from the log at a time.
 const BATCH: u32 = 1000;
 
@@ -33,11 +36,14 @@ pub struct Embedded {
     log: Database,
     offsets: Mutex<Offsets>,
     durable: watch::Sender<i64>,
-    tail: broadcast::Sender<Delivery>,
+    tail: broadcast::Sender<Batch>,
     cursors: [i64; Stage::ALL.len()],
     /// Before this offset no raw bursts are left to be given up.
     bursts_from: AtomicI64,
 }
+
+/// What was published together: the first offset, and the readings.
+type Batch = (i64, Arc<[Reading]>);
 
 /// Offsets handed out, and the batches among them whose commit is not known yet.
 struct Offsets {
@@ -64,7 +70,12 @@ impl Offsets {
 impl Embedded {
     /// Opens or creates the log in `folder`.
     pub async fn open(folder: &Path) -> Result<Self, sqlite::Error> {
-        let options = sqlite::Options { group: GROUP, ..sqlite::Options::default() };
+        Self::open_with(folder, GROUP).await
+    }
+
+    /// As [`Self::open`], gathering for `group` before a commit.
+    pub async fn open_with(folder: &Path, group: Duration) -> Result<Self, sqlite::Error> {
+        let options = sqlite::Options { group, ..sqlite::Options::default() };
         let log = Database::open(&folder.join("broker.sqlite"), MIGRATIONS, options)?;
         let (newest, cursors) = log
             .read(|db| {
@@ -97,18 +108,24 @@ impl Embedded {
 #[async_trait]
 impl Broker for Embedded {
     async fn publish(&self, readings: Vec<Reading>) -> Result<(), sqlite::Error> {
-        let first = self.offsets().begin(readings.len());
-        let rows: Vec<_> = readings.iter().map(|reading| (reading.utc_us, wire::reading::encode(reading))).collect();
-        for (index, reading) in readings.into_iter().enumerate() {
+        let readings: Arc<[Reading]> = readings.into();
+        let first = {
+            // One step, so that the tail has batches in the order of their offsets.
+            let mut offsets = self.offsets();
+            let first = offsets.begin(readings.len());
             // Nobody listening is fine: DETECT starts from the log.
-            let _ = self.tail.send(Delivery { offset: first + index as i64, reading });
-        }
+            let _ = self.tail.send((first, Arc::clone(&readings)));
+            first
+        };
         let written = self
             .log
             .write(move |db| {
                 let mut insert = db.prepare_cached("INSERT INTO reading (offset, utc_us, body) VALUES (?1, ?2, ?3)")?;
-                for (offset, (utc_us, body)) in (first..).zip(&rows) {
-                    insert.execute((offset, utc_us, body))?;
+                let mut body = wire::Writer::default();
+                for (offset, reading) in (first..).zip(&*readings) {
+                    body.0.clear();
+                    wire::reading::encode_into(reading, &mut body);
+                    insert.execute((offset, reading.utc_us, &body.0))?;
                 }
                 Ok::<_, sqlite::Error>(())
             })
@@ -123,7 +140,7 @@ impl Broker for Embedded {
     }
 
     fn consume(&self, stage: Stage) -> mpsc::Receiver<Delivery> {
-        let (sender, receiver) = mpsc::channel(TAIL);
+        let (sender, receiver) = mpsc::channel(ON_THE_WAY);
         let (log, durable) = (self.log.clone(), self.durable.subscribe());
         let cursor = self.cursors[stage as usize];
         match stage {
@@ -237,8 +254,9 @@ async fn read(log: &Database, offset: i64, limit: u32) -> Result<Vec<Delivery>, 
         let mut found = Vec::new();
         let mut rows = rows.query((offset, limit))?;
         while let Some(row) = rows.next()? {
-            let (offset, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            match wire::reading::decode(&body) {
+            let offset = row.get(0)?;
+            let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            match wire::reading::decode(body) {
                 Ok(reading) => found.push(Delivery { offset, reading }),
                 // One damaged row must not stop the rest; its sequence number shows the hole.
                 Err(error) => tracing::error!(offset, %error, "a reading in the broker is damaged and left out"),
@@ -262,8 +280,8 @@ async fn follow_log(log: Database, mut durable: watch::Receiver<i64>, mut cursor
 /// Hands readings over as they come; first, and after falling behind, from the log.
 async fn follow_tail(
     log: Database,
-    durable: watch::Receiver<i64>,
-    mut tail: broadcast::Receiver<Delivery>,
+    mut durable: watch::Receiver<i64>,
+    mut tail: broadcast::Receiver<Batch>,
     mut cursor: i64,
     to: mpsc::Sender<Delivery>,
 ) {
@@ -272,23 +290,41 @@ async fn follow_tail(
         return;
     }
     loop {
-        match tail.recv().await {
-            Ok(delivery) if delivery.offset <= cursor => {}
-            Ok(delivery) => {
-                cursor = delivery.offset;
-                if to.send(delivery).await.is_err() {
-                    return;
-                }
-            }
-            Err(broadcast::error::RecvError::Lagged(_)) => {
-                let newest = *durable.borrow();
-                if catch_up(&log, newest, &mut cursor, &to).await.is_err() {
-                    return;
-                }
-            }
+        let (first, readings) = match tail.recv().await {
+            Ok(batch) => batch,
+            Err(broadcast::error::RecvError::Lagged(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,
+        };
+        // What fell out of memory is in the log, at the latest when its group is.
+        let before = first - 1;
+        if cursor < before
+            && (durable.wait_for(|newest| *newest >= before).await.is_err()
+                || catch_up(&log, before, &mut cursor, &to).await.is_err())
+        {
+            return;
+        }
+        let had = (cursor - before).clamp(0, readings.len() as i64);
+        let delivery =
+            |(index, reading): (usize, &Reading)| Delivery { offset: first + index as i64, reading: reading.clone() };
+        if hand_over(&to, readings.iter().enumerate().skip(had as usize).map(delivery)).await.is_err() {
+            return;
+        }
+        cursor = cursor.max(before + readings.len() as i64);
+    }
+}
+
+/// Many at a time cost less than one by one.
+async fn hand_over(to: &mpsc::Sender<Delivery>, deliveries: impl ExactSizeIterator<Item = Delivery>) -> Result<(), ()> {
+    let mut deliveries = deliveries;
+    while deliveries.len() > 0 {
+        let room = deliveries.len().min(ON_THE_WAY / 2);
+        for permit in to.reserve_many(room).await.map_err(drop)? {
+            if let Some(delivery) = deliveries.next() {
+                permit.send(delivery);
+            }
         }
     }
+    Ok(())
 }
 
 async fn catch_up(log: &Database, newest: i64, cursor: &mut i64, to: &mpsc::Sender<Delivery>) -> Result<(), ()> {
@@ -305,9 +341,7 @@ async fn catch_up(log: &Database, newest: i64, cursor: &mut i64, to: &mpsc::Send
             *cursor = newest;
             return Ok(());
         };
-        for delivery in batch {
-            to.send(delivery).await.map_err(drop)?;
-        }
+        hand_over(to, batch.into_iter()).await?;
         *cursor = last;
     }
     Ok(())

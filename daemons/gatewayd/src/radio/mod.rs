@@ -12,6 +12,7 @@ pub mod unpi;
 pub mod zcl;
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -174,6 +175,7 @@ async fn session(
         devices: Devices::default(),
         held: VecDeque::new(),
         recent: VecDeque::new(),
+        hasher: RandomState::new(),
         table_is_late: false,
         transaction: 0,
     };
@@ -209,8 +211,10 @@ struct Radio<'a> {
     devices: Devices,
     /// Messages from addresses that are being asked for, with the address.
     held: VecDeque<(u16, Indication)>,
-    /// Frames of the last seconds: when, who, what.
-    recent: VecDeque<(MonoUs, Ieee, u8, u16, Vec<u8>)>,
+    /// Frames of the last seconds: when, and a hash of who and what. A new one has the hash of one of 512 by chance once in
+    /// 10^16 times, and nobody can aim at it without the key.
+    recent: VecDeque<(MonoUs, u64)>,
+    hasher: RandomState,
     /// The dongle once did not answer who holds an address; then devices themselves are asked.
     table_is_late: bool,
     transaction: u8,
@@ -381,11 +385,10 @@ impl Radio<'_> {
         while self.recent.front().is_some_and(|seen| now - seen.0 > DUPLICATE_US) || self.recent.len() > DUPLICATE_MAX {
             self.recent.pop_front();
         }
-        let same = self.recent.iter().any(|(_, who, endpoint, cluster, zcl)| {
-            (*who, *endpoint, *cluster) == (device, message.endpoint, message.cluster) && zcl == message.zcl
-        });
+        let frame = self.hasher.hash_one((device, message.endpoint, message.cluster, message.zcl));
+        let same = self.recent.iter().any(|(_, seen)| *seen == frame);
         if !same {
-            self.recent.push_back((now, device, message.endpoint, message.cluster, message.zcl.to_vec()));
+            self.recent.push_back((now, frame));
         }
         same
     }
@@ -522,6 +525,7 @@ mod tests {
             devices: Devices::default(),
             held: VecDeque::new(),
             recent: VecDeque::new(),
+            hasher: RandomState::new(),
             table_is_late: false,
             transaction: 0,
         };

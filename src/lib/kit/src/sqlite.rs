@@ -234,15 +234,21 @@ fn in_savepoint<T, E: From<Error>>(
     if connection.is_autocommit() {
         return Err(rolled_back().into());
     }
-    connection.execute_batch("SAVEPOINT job").map_err(Error::from)?;
+    say(connection, "SAVEPOINT job")?;
     let result = work(connection);
     let end = match &result {
-        Ok(_) => connection.execute_batch("RELEASE job"),
+        Ok(_) => say(connection, "RELEASE job"),
         Err(_) if connection.is_autocommit() => Ok(()),
-        Err(_) => connection.execute_batch("ROLLBACK TO job; RELEASE job"),
+        Err(_) => connection.execute_batch("ROLLBACK TO job; RELEASE job").map_err(Error::from),
     };
-    end.map_err(Error::from)?;
+    end?;
     result
+}
+
+/// A statement of every group, which is not read anew each time.
+fn say(connection: &Connection, sql: &str) -> Result<(), Error> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
 /// What the rest of a group learns when SQLite gave the transaction up.
@@ -283,15 +289,11 @@ fn run(connection: &Connection, job: Job) -> Option<Finish> {
 
 fn write_group(connection: &Connection, batch: Vec<Job>) {
     // Without a transaction nothing may run, and everybody learns why: a full disk has its remedies.
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from) {
+    if let Err(error) = say(connection, "BEGIN IMMEDIATE") {
         return batch.into_iter().for_each(|job| job(Err(error.clone()))(Err(error.clone())));
     }
     let finishes: Vec<Finish> = batch.into_iter().filter_map(|job| run(connection, job)).collect();
-    let committed = if connection.is_autocommit() {
-        Err(rolled_back())
-    } else {
-        connection.execute_batch("COMMIT").map_err(Error::from)
-    };
+    let committed = if connection.is_autocommit() { Err(rolled_back()) } else { say(connection, "COMMIT") };
     if committed.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }

@@ -17,6 +17,12 @@ const MAX_SAMPLES: usize = 4096;
 /// `reading` in bytes.
 pub fn encode(reading: &Reading) -> Vec<u8> {
     let mut out = Writer(Vec::with_capacity(48));
+    encode_into(reading, &mut out);
+    out.0
+}
+
+/// Appends `reading` to `out`.
+pub fn encode_into(reading: &Reading, out: &mut Writer) {
     out.0.push(VERSION);
     out.uint(reading.id.boot.into());
     out.uint(reading.id.sequence);
@@ -51,7 +57,6 @@ pub fn encode(reading: &Reading) -> Vec<u8> {
             }
         }
     }
-    out.0
 }
 
 /// The reading in `bytes`.
