@@ -124,6 +124,10 @@ impl Gateway {
         let drained = CancellationToken::new();
         let (drain, drain_to) = watch::channel(None);
 
+        let (orders, asked) = mpsc::channel(4);
+        let table = radio::table::Table::open(&folder);
+        let control = radio::Control { orders, table, unmatched: radio::unmatched::Unmatched::default() };
+
         let sms = notify::open(&folder, &config, &clock).context("texts")?;
         let local = Local {
             install: install.clone(),
@@ -136,6 +140,7 @@ impl Gateway {
             counters: counters.clone(),
             settings: in_force.clone(),
             radio: radio_state.subscribe(),
+            control: control.clone(),
             online: online.subscribe(),
             clock: clock.clone(),
         };
@@ -146,6 +151,17 @@ impl Gateway {
             baud: config.radio.baud,
             form_network: config.radio.form_network,
         };
+        let context = radio::Context {
+            map,
+            policy: config.radio.policy(),
+            allow_unlisted: config.allow_unlisted,
+            settings: in_force.clone(),
+            table: control.table.clone(),
+            unmatched: control.unmatched.clone(),
+            clock: clock.clone(),
+            counters: counters.clone(),
+            reports,
+        };
         let failed = CancellationToken::new();
         let stages = Stages { stop: stop.clone(), failed: failed.clone() };
         // Whatever can fail comes before the first stage: a start that fails half-way would leave stages running beside
@@ -155,7 +171,7 @@ impl Gateway {
         let windows = outbox.downsample_state().await.context("outbox")?;
         let settings_now = Arc::clone(&in_force.borrow());
         let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
-        let radio = radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone());
+        let radio = radio::run(options, context, asked, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
         let collector = Collector::new(install.boot, install.utc_floor_us, config.allow_unlisted);
         let collect = stages.spawn(

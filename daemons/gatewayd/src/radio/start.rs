@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use medmon_core::noun::Ieee;
 use medmon_kit::Clock;
 
+use super::counters::Counters;
 use super::link::{Indication, Link, LinkError};
 
 const SYS_PING: u16 = 0x2101;
@@ -22,7 +23,7 @@ pub(super) const SYS_RESET_IND: u16 = 0x4180;
 const UTIL_DEVICE_INFO: u16 = 0x2700;
 const BDB_SET_CHANNEL: u16 = 0x2F08;
 const BDB_START: u16 = 0x2F05;
-const ZDO_STATE_CHANGE: u16 = 0x45C0;
+pub(super) const ZDO_STATE_CHANGE: u16 = 0x45C0;
 const AF_REGISTER: u16 = 0x2400;
 
 const NV_STARTUP_OPTION: u16 = 0x0003;
@@ -39,6 +40,8 @@ const COORDINATOR_STARTED: u8 = 9;
 const RESET_LIMIT: Duration = Duration::from_secs(30);
 const START_LIMIT: Duration = Duration::from_mins(1);
 const COMMISSIONING_LIMIT: Duration = Duration::from_secs(40);
+/// A dongle that resets itself oftener while it starts is broken, or its power is.
+const RESTARTS: usize = 10;
 /// Channel 11, 15, 20, 25: between the common Wi-Fi channels.
 const CHANNEL_MASK: u32 = 1 << 11 | 1 << 15 | 1 << 20 | 1 << 25;
 
@@ -60,6 +63,9 @@ pub enum StartError {
     /// It did not come up.
     #[error("the Zigbee network did not start within {0} s")]
     NotStarted(u64),
+    /// It reset itself while it started.
+    #[error("the dongle resets itself again and again while it starts: try another USB port or cable")]
+    Reset,
 }
 
 /// A running coordinator.
@@ -111,11 +117,22 @@ pub async fn restart(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
+    counters: &Counters,
 ) -> Result<(), StartError> {
-    if device_info(link).await?.1 != COORDINATOR_STARTED {
-        bring_up(link, indications, clock, false).await?;
+    for _ in 0..RESTARTS {
+        let up = async {
+            if device_info(link).await?.1 != COORDINATOR_STARTED {
+                bring_up(link, indications, clock, false).await?;
+            }
+            register(link).await
+        };
+        match up.await {
+            // Again, before it was up.
+            Err(StartError::Reset) => counters.add("dongle_resets", 1),
+            ended => return ended,
+        }
     }
-    register(link).await
+    Err(StartError::Reset)
 }
 
 /// Is anybody there? A stick that has just been plugged in may need a second call.
@@ -237,6 +254,9 @@ async fn wait(
         while let Some(said) = indications.recv().await {
             if wanted(&said) {
                 return Ok(());
+            }
+            if said.command == SYS_RESET_IND {
+                return Err(StartError::Reset);
             }
         }
         Err(LinkError::Closed.into())

@@ -9,6 +9,8 @@ pub const READ: u8 = 0x00;
 pub const READ_RESPONSE: u8 = 0x01;
 /// Asks a device to report by itself.
 pub const CONFIGURE: u8 = 0x06;
+/// Answer to [`CONFIGURE`].
+pub const CONFIGURE_RESPONSE: u8 = 0x07;
 /// Attributes a device reports by itself.
 pub const REPORT: u8 = 0x0A;
 /// Plain status of a command.
@@ -226,6 +228,23 @@ fn fixed(kind: u8, bytes: &[u8]) -> Attribute {
         0x08..=0x0F | 0x18..=0x1F => Attribute::Unsigned(unsigned),
         _ if all_ones => Attribute::Invalid,
         _ => Attribute::Unsigned(unsigned),
+    }
+}
+
+/// `change` as the reportable change of Configure Reporting: a value of the type, and only of an analogue one (ZCL 2.5.7).
+pub fn change(kind: u8, change: f64) -> Vec<u8> {
+    match kind {
+        0x20..=0x2F | 0xE0..=0xE2 => {
+            let size = fixed_size(kind).unwrap_or(0);
+            // A change beyond a small type would wrap to nonsense.
+            let largest = u64::MAX >> (64 - 8 * size as u32) >> 1;
+            (change.round().clamp(1.0, largest as f64) as u64).to_le_bytes()[..size].to_vec()
+        }
+        // 1.0 as binary16; finer is not worth a conversion that nothing else needs.
+        0x38 => vec![0x00, 0x3C],
+        0x39 => (change as f32).to_le_bytes().to_vec(),
+        0x3A => change.to_le_bytes().to_vec(),
+        _ => Vec::new(),
     }
 }
 
