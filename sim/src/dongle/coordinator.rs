@@ -2,11 +2,14 @@
 //!
 //! A frame and the time in, frames out. Not for: ZDO requests about devices (zdo.rs), the line (faults.rs, mod.rs).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use super::frame::{Fields, Frame};
 use super::zcl::{self, Attributes, DeviceSpec, Outcome};
-use super::{DongleCounters, DongleOptions};
+use super::{Announced, DongleCounters, DongleOptions};
 use crate::air::AttributeReport;
 
 /// NV items.
@@ -31,6 +34,7 @@ const NV_FAILED: u8 = 0x0A;
 const NV_BAD_LENGTH: u8 = 0x0C;
 const ALREADY_REGISTERED: u8 = 0xB8;
 const NO_ROUTE: u8 = 0xCD;
+const EXPIRED: u8 = 0xF0;
 
 /// The network state of a coordinator that runs.
 const RUNNING: u8 = 9;
@@ -72,6 +76,14 @@ pub struct Coordinator {
     formed_us: Option<i64>,
     join_until_us: i64,
     next_nwk: u16,
+    /// Statuses of the next confirms.
+    pub(super) confirms: VecDeque<u8>,
+    /// Devices whose install code is known, and whether others are kept out.
+    install_codes: BTreeSet<u64>,
+    install_codes_only: bool,
+    extended: f64,
+    asleep: f64,
+    rng: ChaCha8Rng,
 }
 
 impl Coordinator {
@@ -89,6 +101,12 @@ impl Coordinator {
             formed_us: None,
             join_until_us: i64::MIN,
             next_nwk: (options.ieee as u16).wrapping_mul(0x9E37),
+            confirms: VecDeque::new(),
+            install_codes: BTreeSet::new(),
+            install_codes_only: false,
+            extended: options.extended,
+            asleep: options.asleep,
+            rng: ChaCha8Rng::seed_from_u64(options.faults.seed),
         };
         if options.formed {
             coordinator.store_network();
@@ -128,6 +146,7 @@ impl Coordinator {
         self.running = false;
         self.booted_us = now_us;
         self.join_until_us = i64::MIN;
+        self.install_codes_only = false;
         self.direct_callbacks = self.byte(nv::ZDO_DIRECT_CB) == 1;
     }
 
@@ -188,6 +207,11 @@ impl Coordinator {
                 vec![answer(frame, [OK])]
             }),
             0x2500..=0x25FF => self.zdo(frame, fields, now_us),
+            0x2F04 => self.add_install_code(fields).map(|status| vec![answer(frame, [status])]),
+            0x2F06 => { fields }.u8().map(|only| {
+                self.install_codes_only = only == 1;
+                vec![answer(frame, [OK])]
+            }),
             0x2700 => Some(vec![answer(frame, self.device_info())]),
             0x270A => Some(vec![answer(frame, [OK])]),
             0x2740 => { fields }.u64().map(|ieee| {
@@ -333,7 +357,11 @@ impl Coordinator {
             frames.push(confirm(NO_ROUTE));
             return Some(frames);
         };
-        frames.push(confirm(OK));
+        let status = self.confirms.pop_front().unwrap_or(if self.sleeps() { EXPIRED } else { OK });
+        frames.push(confirm(status));
+        if status != OK {
+            return Some(frames);
+        }
         match zcl::respond(data, cluster, &self.sensors[index].attributes) {
             Outcome::DefaultResponse => self.counters.default_responses += 1,
             Outcome::Configured(bytes) => {
@@ -365,7 +393,57 @@ impl Coordinator {
         if !registered || messages.iter().any(|(_, zcl)| zcl.len() > MAX_ZCL) {
             return None;
         }
-        Some(messages.iter().map(|(cluster, zcl)| self.incoming(nwk, endpoint, 1, *cluster, zcl, now_us)).collect())
+        let mut frames = Vec::new();
+        for (cluster, zcl) in messages {
+            let long = self.extended > 0.0 && self.rng.random_bool(self.extended) && zcl.len() + 30 <= super::frame::MAX_DATA;
+            frames.push(match long {
+                true => self.incoming_long(nwk, endpoint, cluster, &zcl, now_us),
+                false => self.incoming(nwk, endpoint, 1, cluster, &zcl, now_us),
+            });
+        }
+        Some(frames)
+    }
+
+    /// AF_INCOMING_MSG_EXT.
+    fn incoming_long(&self, nwk: u16, from: u8, cluster: u16, zcl: &[u8], now_us: i64) -> Frame {
+        let mut data = vec![0, 0];
+        data.extend(cluster.to_le_bytes());
+        data.push(2);
+        data.extend(u64::from(nwk).to_le_bytes());
+        data.push(from);
+        data.extend(self.pan().to_le_bytes());
+        data.extend([1, 0, 180, 0]);
+        data.extend((((now_us - self.booted_us) / 320) as u32).to_le_bytes());
+        data.push(0);
+        data.extend((zcl.len() as u16).to_le_bytes());
+        data.extend(zcl);
+        data.extend(nwk.to_le_bytes());
+        data.push(29);
+        Frame::new(0x4482, data)
+    }
+
+    /// APP_CNF_BDB_ADD_INSTALLCODE: format 1 is 16 bytes and their CRC.
+    fn add_install_code(&mut self, mut fields: Fields<'_>) -> Option<u8> {
+        let (format, ieee) = (fields.u8()?, fields.u64()?);
+        if format != 1 || fields.0.len() != 18 {
+            return Some(INVALID_PARAMETER);
+        }
+        self.counters.install_codes += u64::from(self.install_codes.insert(ieee));
+        Some(OK)
+    }
+
+    /// Where a sensor is.
+    pub(super) fn nwk(&self, ieee: u64) -> Option<u16> {
+        self.sensors.iter().find(|sensor| sensor.spec.ieee == ieee).map(|sensor| sensor.nwk)
+    }
+
+    /// Whether a sensor sleeps through what is asked of it now.
+    pub(super) fn sleeps(&mut self) -> bool {
+        self.asleep > 0.0 && self.rng.random_bool(self.asleep)
+    }
+
+    pub(super) fn join_window_s(&self, now_us: i64) -> i64 {
+        (self.join_until_us.saturating_sub(now_us)).max(0) / 1_000_000
     }
 
     /// AF_INCOMING_MSG, with the tail that TI leaves out of its table.
@@ -394,10 +472,11 @@ impl Coordinator {
 
     /// A new sensor joins. Refused (`None`) unless the network runs and the join window is open.
     pub fn join(&mut self, spec: DeviceSpec, now_us: i64) -> Option<Vec<Frame>> {
-        if !self.running || now_us >= self.join_until_us {
+        let ieee = spec.ieee;
+        let barred = self.install_codes_only && !self.install_codes.contains(&ieee);
+        if !self.running || now_us >= self.join_until_us || barred {
             return None;
         }
-        let ieee = spec.ieee;
         self.sensors.retain(|sensor| sensor.spec.ieee != ieee);
         self.know(spec);
         self.announce(ieee)
@@ -408,6 +487,24 @@ impl Coordinator {
         let nwk = self.free_nwk();
         self.sensors.iter_mut().find(|sensor| sensor.spec.ieee == ieee)?.nwk = nwk;
         if self.running { self.announce(ieee) } else { None }
+    }
+
+    /// Two sensors get each other's short address.
+    pub fn swap(&mut self, one: u64, other: u64, how: Announced) -> Option<Vec<Frame>> {
+        let at = |ieee| self.sensors.iter().position(|sensor| sensor.spec.ieee == ieee);
+        let (first, second) = (at(one)?, at(other)?);
+        let nwk = self.sensors[first].nwk;
+        self.sensors[first].nwk = std::mem::replace(&mut self.sensors[second].nwk, nwk);
+        if !self.running {
+            return None;
+        }
+        let said = match how {
+            Announced::Both => 2,
+            Announced::Joined => 1,
+            Announced::Nothing => 0,
+        };
+        let frames = [one, other].map(|ieee| self.announce(ieee).unwrap_or_default());
+        Some(frames.into_iter().flat_map(|frames| frames.into_iter().take(said)).collect())
     }
 
     fn announce(&self, ieee: u64) -> Option<Vec<Frame>> {

@@ -253,7 +253,7 @@ impl<'a> Session<'a> {
         let known = self.context.table.get(device).is_some();
         let listed = self.context.listed(device);
         if !known && !listed {
-            if self.window.is_some() {
+            if self.window.is_some() && (said.command == ZDO_JOIN || moved) {
                 self.refuse(device, network);
             }
             return;
