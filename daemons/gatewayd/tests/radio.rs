@@ -329,7 +329,8 @@ async fn a_sleeping_sensor_is_interviewed_when_it_speaks_again_and_its_reports_c
     let folder = tempfile::tempdir().unwrap();
     // Expired; then no acknowledgement, a full channel, and sent.
     dongle.confirm_next(&[0xF0, 0xE9, 0xCD, 0xE1, 0x00]);
-    dongle.know(sensors()[0].clone());
+    // Default Responses are confirmed too.
+    dongle.know(DeviceSpec { default_response: false, ..sensors()[0].clone() });
     let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
     dongle.ready().await;
     let mut sent = 0;

@@ -14,9 +14,12 @@ use crate::air::AttributeReport;
 
 /// NV items.
 mod nv {
+    pub const EXTADDR: u16 = 0x0001;
     pub const STARTUP_OPTION: u16 = 0x0003;
     pub const NIB: u16 = 0x0021;
     pub const EXTENDED_PAN_ID: u16 = 0x002D;
+    pub const ACTIVE_KEY: u16 = 0x003A;
+    pub const ALTERNATE_KEY: u16 = 0x003B;
     pub const BDB_NODE_IS_ON_A_NETWORK: u16 = 0x0055;
     pub const PRECFGKEY: u16 = 0x0062;
     pub const PRECFGKEYS_ENABLE: u16 = 0x0063;
@@ -51,11 +54,29 @@ const VERSION: [u8; 5] = [2, 1, 2, 7, 1];
 const CODE_REVISION: u32 = 20230507;
 const CAPABILITIES: u16 = 0x0659;
 
-/// A sensor that belongs to the network.
-#[derive(Debug)]
+/// Table of frame counters in the extended memory: rows of counter u32 and extended PAN id u64.
+const SECURITY_MATERIAL: u16 = 0x0007;
+const SECURITY_ROWS: u16 = 4;
+/// The counter is written down so rarely, and goes on from so far ahead at each boot.
+const COUNTER_STEP: u32 = 1250;
+
+/// What makes two radios members of one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pan: u16,
+    extended_pan: u64,
+    key: [u8; 16],
+}
+
+/// A sensor in reach.
+#[derive(Clone, Debug)]
 pub struct Sensor {
     pub spec: DeviceSpec,
     pub nwk: u16,
+    /// Of which it is a member.
+    network: Option<Network>,
+    /// The newest frame counter it has heard of its coordinator: older ones are replays to it.
+    heard: u32,
     sequence: u8,
     attributes: Attributes,
 }
@@ -67,6 +88,12 @@ pub struct Coordinator {
     pub counters: DongleCounters,
     pub(super) sensors: Vec<Sensor>,
     nv: BTreeMap<u16, Vec<u8>>,
+    /// Rows of the extended memory, by item and number.
+    tables: BTreeMap<(u16, u16), Vec<u8>>,
+    hardware_ieee: u64,
+    network: Option<Network>,
+    /// Of the next frame on the air.
+    counter: u32,
     endpoints: BTreeSet<u8>,
     callbacks: Vec<u16>,
     /// ZDO_DIRECT_CB as it was at the last boot: a write takes effect at the next one.
@@ -93,6 +120,10 @@ impl Coordinator {
             counters: DongleCounters::default(),
             sensors: Vec::new(),
             nv: factory(),
+            tables: BTreeMap::new(),
+            hardware_ieee: options.ieee,
+            network: None,
+            counter: 0,
             endpoints: BTreeSet::new(),
             callbacks: Vec::new(),
             direct_callbacks: false,
@@ -126,8 +157,10 @@ impl Coordinator {
         let option = self.byte(nv::STARTUP_OPTION);
         if option & 0x02 != 0 {
             self.nv.remove(&nv::NIB);
+            self.nv.remove(&nv::ACTIVE_KEY);
+            self.nv.remove(&nv::ALTERNATE_KEY);
+            self.tables.clear();
             self.nv.insert(nv::BDB_NODE_IS_ON_A_NETWORK, vec![0]);
-            self.sensors.clear();
         }
         if option & 0x01 != 0 {
             let kept = [nv::NIB, nv::BDB_NODE_IS_ON_A_NETWORK, nv::STARTUP_OPTION];
@@ -148,6 +181,59 @@ impl Coordinator {
         self.join_until_us = i64::MIN;
         self.install_codes_only = false;
         self.direct_callbacks = self.byte(nv::ZDO_DIRECT_CB) == 1;
+        let own = self.nv.entry(nv::EXTADDR).or_insert_with(|| self.hardware_ieee.to_le_bytes().to_vec());
+        self.ieee = Fields(own).u64().unwrap_or(self.hardware_ieee);
+        self.load_network();
+    }
+
+    /// The network in the memory, and its frame counter from well ahead of what was written down.
+    fn load_network(&mut self) {
+        let key = self.nv.get(&nv::ACTIVE_KEY).and_then(|held| <[u8; 16]>::try_from(held.get(1..17)?).ok());
+        let nib = self.nv.get(&nv::NIB).filter(|_| self.formed());
+        self.network = nib.zip(key).and_then(|(nib, key)| {
+            let (pan, extended_pan) = (Fields(nib.get(36..)?).u16()?, Fields(nib.get(57..)?).u64()?);
+            Some(Network { pan, extended_pan, key })
+        });
+        let stored = self.network.and_then(|network| {
+            let rows = (0..SECURITY_ROWS).filter_map(|row| self.tables.get(&(SECURITY_MATERIAL, row)));
+            let mut ours = rows.filter(|row| row.get(4..) == Some(&network.extended_pan.to_le_bytes()[..]));
+            ours.next().and_then(|row| Some(u32::from_le_bytes(row.get(..4)?.try_into().ok()?)))
+        });
+        self.counter = stored.unwrap_or(0).saturating_add(COUNTER_STEP);
+        self.keep_counter();
+    }
+
+    fn keep_counter(&mut self) {
+        let Some(network) = self.network else { return };
+        for row in 0..SECURITY_ROWS {
+            let (counter, pan) = if row == 0 { (self.counter, network.extended_pan) } else { (0, 0) };
+            let value = [&counter.to_le_bytes()[..], &pan.to_le_bytes()].concat();
+            self.tables.insert((SECURITY_MATERIAL, row), value);
+        }
+    }
+
+    /// A frame goes out to the sensor at `index`, and is a new one to it.
+    fn transmit(&mut self, index: usize) {
+        self.counter = self.counter.saturating_add(1);
+        self.sensors[index].heard = self.counter;
+        if self.counter % COUNTER_STEP == 0 {
+            self.keep_counter();
+        }
+    }
+
+    /// Member of the network that runs here, and not deaf because the coordinator's counter fell behind.
+    fn is_ours(&self, sensor: &Sensor) -> bool {
+        sensor.network.is_some() && sensor.network == self.network && self.counter >= sensor.heard
+    }
+
+    /// Sensors as they are, to be taken to another dongle.
+    pub fn paired(&self) -> Vec<Sensor> {
+        self.sensors.clone()
+    }
+
+    /// Sensors that were paired with another dongle come into reach.
+    pub fn bring(&mut self, sensors: Vec<Sensor>) {
+        self.sensors.extend(sensors);
     }
 
     fn byte(&self, item: u16) -> u8 {
@@ -163,6 +249,15 @@ impl Coordinator {
         nib[NIB_CHANNEL] = CHANNEL;
         nib[28..36].copy_from_slice(&self.ieee.to_le_bytes());
         nib[36..38].copy_from_slice(&self.pan().to_le_bytes());
+        let wanted = |item, none: &[u8]| self.nv.get(&item).filter(|held| held[..] != *none).cloned();
+        let own = self.hardware_ieee.to_le_bytes();
+        let extended = wanted(nv::EXTENDED_PAN_ID, &[0xFF; 8]).unwrap_or(own.to_vec());
+        let key = wanted(nv::PRECFGKEY, &[0xFF; 16]).unwrap_or([own, own].concat());
+        nib[57..65].copy_from_slice(&extended);
+        nib[65] = 1;
+        let key = [&[0], &key[..]].concat();
+        self.nv.insert(nv::ACTIVE_KEY, key.clone());
+        self.nv.insert(nv::ALTERNATE_KEY, key);
         self.nv.insert(nv::NIB, nib);
         self.nv.insert(nv::BDB_NODE_IS_ON_A_NETWORK, vec![1]);
         self.nv.insert(nv::PANID, self.pan().to_le_bytes().to_vec());
@@ -195,6 +290,7 @@ impl Coordinator {
             0x2107..=0x2109 | 0x2112 | 0x2113 | 0x211C | 0x211D => {
                 self.memory(frame.command, fields, now_us).map(|data| vec![answer(frame, data)])
             }
+            0x2130..=0x2134 => self.table(frame.command, fields).map(|data| vec![answer(frame, data)]),
             0x2400 => self.register(fields).map(|status| vec![answer(frame, [status])]),
             0x2401 => self.send(frame, fields, now_us),
             0x2540 => fields.0.first().map(|_| {
@@ -283,6 +379,37 @@ impl Coordinator {
         }
     }
 
+    /// The extended memory of Z-Stack 3.x.0: system 1, item, row.
+    fn table(&mut self, command: u16, mut fields: Fields<'_>) -> Option<Vec<u8>> {
+        let (system, item, row) = (fields.u8()?, fields.u16()?, fields.u16()?);
+        if system != 1 {
+            return Some(vec![NV_FAILED]);
+        }
+        let key = (item, row);
+        match command {
+            0x2130 => {
+                let length = fields.take(4)?;
+                self.tables.entry(key).or_insert_with(|| vec![0; usize::from(length[0])]);
+                Some(vec![OK])
+            }
+            0x2131 => Some(vec![if self.tables.remove(&key).is_some() { OK } else { NV_FAILED }]),
+            0x2132 => Some((self.tables.get(&key).map_or(0, Vec::len) as u32).to_le_bytes().to_vec()),
+            0x2133 => {
+                let (offset, length) = (usize::from(fields.u16()?), usize::from(fields.u8()?));
+                let part = self.tables.get(&key).and_then(|held| held.get(offset..offset + length));
+                Some(part.map_or(vec![NV_FAILED, 0], |part| [&[OK, part.len() as u8], part].concat()))
+            }
+            _ => {
+                let (offset, length) = (usize::from(fields.u16()?), usize::from(fields.u8()?));
+                let value = fields.take(length)?;
+                let place = self.tables.get_mut(&key).and_then(|held| held.get_mut(offset..offset + length));
+                let Some(place) = place else { return Some(vec![NV_FAILED]) };
+                place.copy_from_slice(value);
+                Some(vec![OK])
+            }
+        }
+    }
+
     fn commission(&mut self, mode: u8, now_us: i64) -> Vec<Frame> {
         const FORMATION: u8 = 0x04;
         if mode & FORMATION == 0 || self.byte(nv::LOGICAL_TYPE) != 0 {
@@ -295,6 +422,7 @@ impl Coordinator {
             return frames;
         }
         self.store_network();
+        self.load_network();
         self.formed_us = Some(now_us);
         let mut frames = vec![Frame::new(0x45C0, [8])];
         frames.extend(self.start());
@@ -353,10 +481,11 @@ impl Coordinator {
         }
         let confirm = |status| Frame::new(0x4480, [status, endpoint, transaction]);
         let mut frames = vec![answer(request, [OK])];
-        let Some(index) = self.sensors.iter().position(|sensor| sensor.nwk == nwk) else {
+        let Some(index) = self.sensors.iter().position(|sensor| sensor.nwk == nwk && self.is_ours(sensor)) else {
             frames.push(confirm(NO_ROUTE));
             return Some(frames);
         };
+        self.transmit(index);
         let status = self.confirms.pop_front().unwrap_or(if self.sleeps() { EXPIRED } else { OK });
         frames.push(confirm(status));
         if status != OK {
@@ -379,8 +508,9 @@ impl Coordinator {
     /// The frames of one report, a frame per cluster and manufacturer code. `None`: the radio message goes nowhere,
     /// because the sensor is unknown here, too much was put in one frame, or the host has not registered.
     pub fn report(&mut self, ieee: u64, endpoint: u8, reports: &[AttributeReport], now_us: i64) -> Option<Vec<Frame>> {
-        let registered = self.registered();
-        let sensor = self.sensors.iter_mut().find(|sensor| sensor.spec.ieee == ieee)?;
+        let at = self.sensors.iter().position(|sensor| sensor.spec.ieee == ieee)?;
+        let registered = self.registered() && self.is_ours(&self.sensors[at]);
+        let sensor = &mut self.sensors[at];
         let nwk = sensor.nwk;
         let mut messages = Vec::new();
         for group in reports.chunk_by(|a, b| (a.cluster, a.mfr_code) == (b.cluster, b.mfr_code)) {
@@ -466,7 +596,8 @@ impl Coordinator {
             return held.nwk;
         }
         let nwk = self.free_nwk();
-        self.sensors.push(Sensor { attributes: zcl::basic(&spec), spec, nwk, sequence: 0 });
+        let (network, heard) = (self.network, 0);
+        self.sensors.push(Sensor { attributes: zcl::basic(&spec), spec, nwk, network, heard, sequence: 0 });
         nwk
     }
 
@@ -539,7 +670,10 @@ impl Coordinator {
     pub(super) fn ieee_of(&self, nwk: u16) -> Option<u64> {
         match nwk {
             0 => Some(self.ieee),
-            _ => self.sensors.iter().find(|sensor| sensor.nwk == nwk).map(|sensor| sensor.spec.ieee),
+            _ => {
+                let mut ours = self.sensors.iter().filter(|sensor| self.is_ours(sensor));
+                ours.find(|sensor| sensor.nwk == nwk).map(|sensor| sensor.spec.ieee)
+            }
         }
     }
 

@@ -49,6 +49,10 @@ impl Default for DongleOptions {
     }
 }
 
+/// Sensors and what they remember of their network.
+#[derive(Clone, Debug)]
+pub struct Paired(Vec<coordinator::Sensor>);
+
 /// What the host hears of a sensor that comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
@@ -130,6 +134,17 @@ impl Dongle {
     /// A sensor that was paired before: it reports without announcing itself. Returns its short address.
     pub fn know(&self, spec: DeviceSpec) -> u16 {
         lock(&self.shared.coordinator).know(spec)
+    }
+
+    /// The sensors with what they remember of their network, to be taken to another dongle.
+    pub fn paired(&self) -> Paired {
+        Paired(lock(&self.shared.coordinator).paired())
+    }
+
+    /// Sensors paired with another dongle come into reach: heard only if this one has their network, its key, and a
+    /// frame counter ahead of the last they heard.
+    pub fn bring(&self, sensors: Paired) {
+        lock(&self.shared.coordinator).bring(sensors.0);
     }
 
     /// A new sensor joins; `false` when the join window is closed or the network does not run.
