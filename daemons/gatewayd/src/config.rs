@@ -79,6 +79,8 @@ pub struct RadioConfig {
     pub permit_join: PermitJoin,
     /// Install codes by IEEE address, as printed on the devices.
     pub install_codes: BTreeMap<Ieee, InstallCode>,
+    /// A file of 64 hexadecimal digits, mode 0600; default `backup.key` in `data_dir`, made at the first backup.
+    pub backup_key_file: Option<PathBuf>,
 }
 
 impl Default for RadioConfig {
@@ -89,6 +91,7 @@ impl Default for RadioConfig {
             form_network: false,
             permit_join: PermitJoin::default(),
             install_codes: BTreeMap::new(),
+            backup_key_file: None,
         }
     }
 }

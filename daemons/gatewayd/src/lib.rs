@@ -150,6 +150,7 @@ impl Gateway {
             port: config.radio.port.clone(),
             baud: config.radio.baud,
             form_network: config.radio.form_network,
+            folder: folder.clone(),
         };
         let context = radio::Context {
             map,
@@ -158,6 +159,7 @@ impl Gateway {
             settings: in_force.clone(),
             table: control.table.clone(),
             unmatched: control.unmatched.clone(),
+            vault: radio::backup::Vault::new(&folder, config.radio.backup_key_file.as_deref()),
             clock: clock.clone(),
             counters: counters.clone(),
             reports,

@@ -21,9 +21,9 @@ use crate::collect::DevicesHeard;
 use crate::facts::Facts;
 use crate::install::Install;
 use crate::outbox::Outbox;
-use crate::radio::{Ask, Control, Order, RadioState, unmatched};
 use crate::radio::counters::Counters;
 use crate::radio::zcl;
+use crate::radio::{Ask, Control, Order, RadioState, unmatched};
 
 /// A question is shorter.
 const MAX_QUESTION: u64 = 4096;
@@ -45,6 +45,16 @@ enum Question {
     Pair {
         seconds: u32,
     },
+    Form {
+        #[serde(default)]
+        confirmed: bool,
+    },
+    Adopt,
+    Restore {
+        #[serde(default)]
+        overwrite: bool,
+    },
+    Backup,
     Tap {
         #[serde(default)]
         from_start: bool,
@@ -134,6 +144,10 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
         Ok(Question::Sms) => local.sms().await.map_err(|error| error.to_string()),
         Ok(Question::Unmatched) => Ok(local.unmatched()),
         Ok(Question::Pair { seconds }) => return local.order(stream, Ask::Pair { seconds }).await,
+        Ok(Question::Form { confirmed }) => return local.order(stream, Ask::Form { confirmed }).await,
+        Ok(Question::Adopt) => return local.order(stream, Ask::Adopt).await,
+        Ok(Question::Restore { overwrite }) => return local.order(stream, Ask::Restore { overwrite }).await,
+        Ok(Question::Backup) => return local.order(stream, Ask::Backup).await,
         Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
         Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
     };
@@ -185,7 +199,7 @@ impl Local {
                     "label": listed.map(|device| &device.label),
                     "listed": listed.is_some() || heard.is_some_and(|heard| heard.listed),
                     "last": heard.map(|heard| time(heard.last_us)),
-                    "reports": heard.map(|heard| &heard.reports).unwrap_or(&BTreeMap::new()),
+                    "reports": heard.map_or(&BTreeMap::new(), |heard| &heard.reports),
                     "link_quality": heard.map(|heard| heard.link_quality),
                     "manufacturer": known.and_then(|known| known.manufacturer.as_ref()),
                     "model": known.and_then(|known| known.model.as_ref()),

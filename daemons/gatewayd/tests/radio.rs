@@ -175,15 +175,8 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
     println!("MEDMON_SEED={seed}");
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let clock = Clock::scaled(20.0, 1_795_521_600_000_000);
-    let faults = LineFaults {
-        seed,
-        duplicate: 0.2,
-        bad_check: 0.1,
-        lost: 0.05,
-        split: 0.3,
-        garbage: 0.3,
-        false_start: 0.05,
-    };
+    let faults =
+        LineFaults { seed, duplicate: 0.2, bad_check: 0.1, lost: 0.05, split: 0.3, garbage: 0.3, false_start: 0.05 };
     let options = DongleOptions { faults, extended: 0.3, asleep: 0.2, ..DongleOptions::default() };
     let dongle = Dongle::open(options, clock.clone()).unwrap();
     for sensor in sensors() {
@@ -342,5 +335,98 @@ async fn a_sleeping_sensor_is_interviewed_when_it_speaks_again_and_its_reports_c
     until("every report counts", async || logged(&gateway).await.0.get(&Ieee(STRAP)).map_or(0, Vec::len) == sent).await;
     let counters = gateway.local.counters.snapshot();
     assert!(counters["sends_expired"] >= 1 && counters["interviews_unfinished"] >= 1, "{counters:?}");
+    gateway.stop().await;
+}
+
+/// The rows that an order answers, to their end.
+async fn order(gateway: &Gateway, ask: Ask) -> Vec<serde_json::Value> {
+    let (say, mut said) = mpsc::unbounded_channel();
+    gateway.local.control.orders.send(Order { ask, say }).await.unwrap();
+    let mut rows = Vec::new();
+    while let Some(row) = said.recv().await {
+        rows.push(row);
+    }
+    rows
+}
+
+fn failed(gateway: &Gateway) -> String {
+    match &*gateway.local.radio.borrow() {
+        RadioState::Failed { reason } => reason.clone(),
+        _ => String::new(),
+    }
+}
+
+async fn heard(gateway: &Gateway, dongle: &Dongle) -> bool {
+    let before = logged(gateway).await.0.get(&Ieee(STRAP)).map_or(0, Vec::len);
+    if !dongle.report(STRAP, 1, &[air::heart_rate(72)]).await {
+        return false;
+    }
+    until("the reading is kept", async || logged(gateway).await.0.get(&Ieee(STRAP)).map_or(0, Vec::len) > before).await;
+    true
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_dongle_is_replaced_from_the_backup_and_no_sensor_is_paired_again() {
+    let clock = Clock::scaled(5.0, 1_795_521_600_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    dongle.know(sensors()[0].clone());
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+    let rows = order(&gateway, Ask::Backup).await;
+    assert!(rows[0].to_string().contains("backed_up") || rows[0].to_string().contains("already"), "{rows:?}");
+    until("the backup is there", async || folder.path().join("radio.backup").exists()).await;
+    gateway.stop().await;
+    // The old dongle goes on for a while, and dies.
+    dongle.talk(1300);
+    let sensors = dongle.paired();
+    drop(dongle);
+
+    let options = DongleOptions { ieee: 0x0012_4b00_2900_0099, formed: false, ..DongleOptions::default() };
+    let dongle = Dongle::open(options, clock.clone()).unwrap();
+    dongle.bring(sensors);
+    let mut config = config(folder.path(), &dongle);
+    // Not even then: the sensors of this home would be lost.
+    config.radio.form_network = true;
+    let gateway = Gateway::start(config, clock.clone()).await.unwrap();
+    until("a restore is offered", async || failed(&gateway).contains("medmon local radio restore")).await;
+    let rows = order(&gateway, Ask::Restore { overwrite: false }).await;
+    assert_eq!(rows[0]["event"], "restored", "{rows:?}");
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_network_is_refused_until_somebody_says_what_to_do() {
+    let clock = Clock::scaled(5.0, 1_795_521_600_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+    gateway.stop().await;
+    drop(dongle);
+    let options = DongleOptions { ieee: 0x0012_4b00_2900_0099, ..DongleOptions::default() };
+    let dongle = Dongle::open(options, clock.clone()).unwrap();
+    dongle.know(sensors()[0].clone());
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    until("it is refused", async || failed(&gateway).contains("put the right dongle back")).await;
+    assert!(!dongle.report(STRAP, 1, &[air::heart_rate(72)]).await);
+    let rows = order(&gateway, Ask::Pair { seconds: 10 }).await;
+    assert!(rows[0]["error"].as_str().unwrap().contains("does not run"), "{rows:?}");
+    let rows = order(&gateway, Ask::Form { confirmed: false }).await;
+    assert!(rows[0]["error"].as_str().unwrap().contains("--yes-all-sensors-must-rejoin"), "{rows:?}");
+    let rows = order(&gateway, Ask::Adopt).await;
+    assert_eq!(rows[0]["event"], "adopted", "{rows:?}");
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+
+    let before = std::fs::read_to_string(folder.path().join("network.json")).unwrap();
+    let rows = order(&gateway, Ask::Form { confirmed: true }).await;
+    assert_eq!(rows[0]["event"], "formed", "{rows:?}");
+    dongle.ready().await;
+    assert_ne!(std::fs::read_to_string(folder.path().join("network.json")).unwrap(), before);
+    assert!(!dongle.report(STRAP, 1, &[air::heart_rate(72)]).await, "it must rejoin");
     gateway.stop().await;
 }

@@ -5,6 +5,7 @@
 mod coordinator;
 mod faults;
 pub mod frame;
+mod memory;
 mod zcl;
 mod zdo;
 
@@ -45,7 +46,14 @@ pub struct DongleOptions {
 
 impl Default for DongleOptions {
     fn default() -> Self {
-        Self { ieee: 0x00124b0029000001, formed: true, direct_callbacks: true, faults: LineFaults::default(), extended: 0.0, asleep: 0.0 }
+        Self {
+            ieee: 0x00124b0029000001,
+            formed: true,
+            direct_callbacks: true,
+            faults: LineFaults::default(),
+            extended: 0.0,
+            asleep: 0.0,
+        }
     }
 }
 
@@ -145,6 +153,11 @@ impl Dongle {
     /// frame counter ahead of the last they heard.
     pub fn bring(&self, sensors: Paired) {
         lock(&self.shared.coordinator).bring(sensors.0);
+    }
+
+    /// The coordinator sends so many frames to each of its sensors.
+    pub fn talk(&self, frames: u32) {
+        lock(&self.shared.coordinator).talk(frames);
     }
 
     /// A new sensor joins; `false` when the join window is closed or the network does not run.

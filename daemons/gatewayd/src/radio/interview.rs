@@ -129,37 +129,33 @@ impl Interviewer {
         request.push(3);
         request.extend(self.coordinator.0.to_le_bytes());
         request.push(start::ENDPOINT);
-        self.lenient(self.zdo("bind", ZDO_BIND, &request, to.network).await.map(drop), device, to)
+        Self::lenient(self.zdo("bind", ZDO_BIND, &request, to.network).await.map(drop), device, to)
     }
 
-    async fn configure(
-        &self,
-        device: Ieee,
-        to: To,
-        facts: &Known,
-        reporting: Vec<Reporting>,
-    ) -> Result<(), Stopped> {
+    async fn configure(&self, device: Ieee, to: To, facts: &Known, reporting: Vec<Reporting>) -> Result<(), Stopped> {
         // A row for "any code" names none; a manufacturer's own cluster wants its own.
-        let code = |report: &Reporting| {
-            report.mfr_code.or(facts.mfr_code.filter(|_| to.cluster >= MANUFACTURER_CLUSTERS))
-        };
+        let code =
+            |report: &Reporting| report.mfr_code.or(facts.mfr_code.filter(|_| to.cluster >= MANUFACTURER_CLUSTERS));
         let mut by_code = BTreeMap::<Option<u16>, Vec<u8>>::new();
         for report in &reporting {
             by_code.entry(code(report)).or_default().extend(report.record());
         }
         for (code, payload) in by_code {
             let asked = self.ask("reporting", device, to, code, zcl::CONFIGURE, &payload).await;
-            let answer = asked.and_then(|(command, payload)| match (command, payload.first()) {
-                (zcl::CONFIGURE_RESPONSE, Some(0)) => Ok(()),
-                (zcl::CONFIGURE_RESPONSE, Some(&status)) => Err(AirError::Status(status)),
-                (_, _) => Err(AirError::Status(payload.get(1).copied().unwrap_or(1))),
-            }.map_err(|cause| Stopped { step: "reporting", cause }));
-            self.lenient(answer, device, to)?;
+            let answer = asked.and_then(|(command, payload)| {
+                match (command, payload.first()) {
+                    (zcl::CONFIGURE_RESPONSE, Some(0)) => Ok(()),
+                    (zcl::CONFIGURE_RESPONSE, Some(&status)) => Err(AirError::Status(status)),
+                    (_, _) => Err(AirError::Status(payload.get(1).copied().unwrap_or(1))),
+                }
+                .map_err(|cause| Stopped { step: "reporting", cause })
+            });
+            Self::lenient(answer, device, to)?;
         }
         Ok(())
     }
 
-    fn lenient(&self, result: Result<(), Stopped>, device: Ieee, to: To) -> Result<(), Stopped> {
+    fn lenient(result: Result<(), Stopped>, device: Ieee, to: To) -> Result<(), Stopped> {
         match result {
             Err(Stopped { step, cause: AirError::Status(status) }) => {
                 tracing::info!(%device, cluster = to.cluster, step, status, "the sensor declined; its reports are taken as they come");
@@ -223,7 +219,7 @@ impl Tries {
 }
 
 /// Who a mapping row may name.
-pub fn origin<'a>(device: Ieee, facts: &'a Known, endpoint: u8, cluster: u16) -> Origin<'a> {
+fn origin(device: Ieee, facts: &Known, endpoint: u8, cluster: u16) -> Origin<'_> {
     Origin {
         ieee: device,
         endpoint,

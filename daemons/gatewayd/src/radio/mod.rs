@@ -6,12 +6,16 @@
 
 mod addresses;
 mod air;
+pub mod backup;
 pub mod counters;
 mod interview;
 pub mod link;
 pub mod map;
 mod message;
+pub mod network;
+mod nv;
 pub mod pairing;
+mod port;
 mod session;
 mod start;
 pub mod table;
@@ -23,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -31,11 +35,15 @@ use medmon_core::noun::{Ieee, MonoUs, Settings, UtcUs, Value, Vital};
 use medmon_kit::Clock;
 
 use self::air::Air;
+use self::backup::Vault;
 use self::counters::Counters;
 use self::link::Link;
 use self::map::Map;
+use self::network::Store;
 use self::pairing::Policy;
+use self::port::Opener;
 use self::session::{Ended, Session};
+use self::start::Plan;
 pub use self::start::{Coordinator, StartError};
 use self::table::Table;
 use self::unmatched::Unmatched;
@@ -93,6 +101,8 @@ pub struct Options {
     pub baud: u32,
     /// May a blank dongle form a network?
     pub form_network: bool,
+    /// The data folder.
+    pub folder: PathBuf,
 }
 
 /// What somebody at the gateway asks of the radio.
@@ -103,6 +113,20 @@ pub enum Ask {
         /// How long.
         seconds: u32,
     },
+    /// Wipe the dongle and form a new network.
+    Form {
+        /// Somebody said that every sensor must rejoin.
+        confirmed: bool,
+    },
+    /// Take this dongle's network for this home's.
+    Adopt,
+    /// Put the backup onto this dongle.
+    Restore {
+        /// Even if it holds another network.
+        overwrite: bool,
+    },
+    /// Take a backup now.
+    Backup,
 }
 
 /// A question and where its answers go, a row each.
@@ -112,6 +136,36 @@ pub struct Order {
     pub ask: Ask,
     /// Answers; dropped at their end.
     pub say: mpsc::UnboundedSender<Json>,
+}
+
+impl Ask {
+    fn done(self) -> &'static str {
+        match self {
+            Self::Pair { .. } => "closed",
+            Self::Form { .. } => "formed",
+            Self::Adopt => "adopted",
+            Self::Restore { .. } => "restored",
+            Self::Backup => "backed_up",
+        }
+    }
+}
+
+impl Order {
+    fn refuse(self, error: &str) {
+        let _ = self.say.send(json!({ "error": error }));
+    }
+
+    /// `None`: what would be lost was said, and nobody agreed to it.
+    fn confirmed(self) -> Option<Self> {
+        if self.ask == (Ask::Form { confirmed: false }) {
+            self.refuse(
+                "this would wipe the dongle and form a new network: every sensor of this home would be deaf until it is \
+                 paired again by hand; to do it, add --yes-all-sensors-must-rejoin",
+            );
+            return None;
+        }
+        Some(self)
+    }
 }
 
 /// The radio as `medmon local` sees it. Cheap to clone.
@@ -143,6 +197,8 @@ pub struct Context {
     pub clock: Clock,
     /// What was refused or repaired.
     pub counters: Counters,
+    /// Backups of the network.
+    pub vault: Vault,
     /// Where reports go.
     pub reports: mpsc::Sender<Report>,
 }
@@ -158,89 +214,111 @@ impl Context {
 pub async fn run(
     options: Options,
     context: Context,
-    mut orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<Order>,
     state: watch::Sender<RadioState>,
     stop: CancellationToken,
 ) {
-    let clock = context.clock.clone();
-    let work = async {
-        let mut pause = FIRST_PAUSE;
-        while !stop.is_cancelled() {
-            let began = clock.mono_us();
-            let reason = match session(&options, &context, &mut orders, &state, &stop).await {
-                Ended::Stopped => return,
-                Ended::Asked(order) => {
-                    let _ = order.say.send(serde_json::json!({ "error": "not possible" }));
-                    continue;
-                }
-                Ended::Lost(reason) => reason,
-            };
-            tracing::warn!(reason, port = %options.port.display(), "radio lost; trying again");
-            context.counters.add("radio_restarts", 1);
-            state.send_replace(RadioState::Failed { reason });
-            // A session that had worked for a while starts over with a short pause.
-            if clock.mono_us() - began > 60_000_000 {
-                pause = FIRST_PAUSE;
-            }
-            tokio::select! {
-                () = clock.sleep(pause) => {}
-                () = stop.cancelled() => return,
-            }
-            pause = (pause * 2).min(Duration::from_secs(10));
-        }
-    };
     tokio::select! {
-        () = work => {}
-        () = context.table.keep(&clock) => {}
+        () = sessions(&options, &context, orders, &state, &stop) => {}
+        () = context.table.keep(&context.clock) => {}
     }
     context.table.save().await;
+}
+
+async fn sessions(
+    options: &Options,
+    context: &Context,
+    mut orders: mpsc::Receiver<Order>,
+    state: &watch::Sender<RadioState>,
+    stop: &CancellationToken,
+) {
+    let clock = &context.clock;
+    let (mut pause, mut wish) = (FIRST_PAUSE, None);
+    let mut opener = Opener::new(options.port.clone(), options.baud, &options.folder);
+    loop {
+        let began = clock.mono_us();
+        let ended = session(options, context, &mut opener, wish.take(), &mut orders, state, stop).await;
+        let reason = match ended {
+            Ended::Stopped => return,
+            Ended::Asked(order) => {
+                wish = Some(order);
+                continue;
+            }
+            Ended::Lost(reason) => reason,
+        };
+        tracing::warn!(reason, port = %options.port.display(), "radio lost; trying again");
+        context.counters.add("radio_restarts", 1);
+        // A session that had worked for a while starts over with a short pause.
+        if clock.mono_us() - began > 60_000_000 {
+            pause = FIRST_PAUSE;
+        }
+        let again_us = clock.mono_us() + pause.as_micros() as i64;
+        pause = (pause * 2).min(Duration::from_secs(10));
+        state.send_replace(RadioState::Failed { reason: reason.clone() });
+        loop {
+            tokio::select! {
+                () = clock.sleep_until(again_us) => break,
+                () = stop.cancelled() => return,
+                Some(order) = orders.recv() => match order.ask {
+                    Ask::Pair { .. } | Ask::Backup => order.refuse(&format!("the radio does not run: {reason}")),
+                    _ => wish = order.confirmed(),
+                }
+            }
+            if wish.is_some() {
+                break;
+            }
+        }
+    }
 }
 
 /// One opening of the port.
 async fn session(
     options: &Options,
     context: &Context,
+    opener: &mut Opener,
+    wish: Option<Order>,
     orders: &mut mpsc::Receiver<Order>,
     state: &watch::Sender<RadioState>,
     stop: &CancellationToken,
 ) -> Ended {
-    let port = match open_port(options) {
+    let lost = |wish: Option<Order>, reason: String| {
+        if let Some(order) = wish {
+            order.refuse(&reason);
+        }
+        Ended::Lost(reason)
+    };
+    let port = match opener.open(&context.clock).await {
         Ok(port) => port,
-        Err(error) => return Ended::Lost(format!("serial port {}: {error}", options.port.display())),
+        Err(reason) => return lost(wish, reason),
     };
     let (link, mut indications) = Link::open(port, context.clock.clone(), context.counters.clone());
-    let key = *uuid::Uuid::new_v4().as_bytes();
-    let starting = start::start(&link, &mut indications, &context.clock, options.form_network, key);
+    let (store, vault) = (Store::new(&options.folder), &context.vault);
+    let ask = wish.as_ref().map(|order| order.ask);
+    let plan = Plan { form: options.form_network, wish: ask, store: &store, vault };
     let started = tokio::select! {
-        started = starting => started,
+        started = start::start(&link, &mut indications, &context.clock, plan) => started,
         () = stop.cancelled() => return Ended::Stopped,
     };
-    let coordinator = match started {
-        Ok(coordinator) => coordinator,
-        Err(error) => return Ended::Lost(error.to_string()),
+    let (coordinator, network) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            opener.silent = error == StartError::Silent;
+            return lost(wish, error.to_string());
+        }
     };
+    opener.worked();
     let version = coordinator.version.map(|part| part.to_string()).join(".");
     tracing::info!(coordinator = %coordinator.ieee, version, "radio running");
+    if let Some(order) = wish {
+        if matches!(order.ask, Ask::Form { .. }) {
+            context.table.clear();
+        }
+        let _ =
+            order.say.send(json!({ "event": order.ask.done(), "network": network.as_ref().map(ToString::to_string) }));
+    }
     state.send_replace(RadioState::Running { coordinator: coordinator.ieee.to_string(), version });
     let air = Air::new(link, context.clock.clone(), context.counters.clone());
-    Session::new(context, air, coordinator).listen(&mut indications, orders, stop).await
-}
-
-fn open_port(options: &Options) -> std::io::Result<tokio_serial::SerialStream> {
-    use tokio_serial::SerialPort as _;
-    let path = options.port.to_string_lossy();
-    let mut port = tokio_serial::SerialStream::open(&tokio_serial::new(path, options.baud))?;
-    // Two programs on one dongle would each get half of the frames.
-    port.set_exclusive(true)?;
-    // What lies in the port's buffer is of another time; it would be dated now.
-    port.clear(tokio_serial::ClearBuffer::Input)?;
-    // Some sticks boot into a loader when these lines move; a PTY has no such lines.
-    for set in [port.write_data_terminal_ready(false), port.write_request_to_send(false)] {
-        if let Err(error) = set {
-            tracing::debug!(%error, "no modem lines on this port");
-        }
-    }
-    Ok(port)
+    Session::new(context, air, coordinator, network).listen(&mut indications, orders, stop).await
 }
 
 fn short(data: &[u8], at: usize) -> Option<u16> {

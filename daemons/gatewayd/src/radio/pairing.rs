@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for InstallCode {
 
 /// Bytes of hexadecimal digits.
 pub fn hex(digits: &str) -> Option<Vec<u8>> {
-    if !digits.is_ascii() || digits.len() % 2 != 0 {
+    if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
         return None;
     }
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
@@ -170,7 +170,9 @@ pub async fn open(air: &Air, policy: &Policy, wanted: u32) -> Result<(), String>
     }
     let only = policy.permit_join == PermitJoin::InstallCode;
     match command(air, JOIN_USES_INSTALL_CODE, &[u8::from(only)]).await {
-        Err(error) if only => return Err(format!("the dongle cannot demand install codes: {error}; nothing was opened")),
+        Err(error) if only => {
+            return Err(format!("the dongle cannot demand install codes: {error}; nothing was opened"));
+        }
         _ => {}
     }
     permit(air, seconds(wanted.into())).await.map_err(|error| format!("the dongle opened no join window: {error}"))

@@ -3,11 +3,12 @@
 //! Whatever takes an answer (look-ups, Default Responses, interviews, join windows) is an errand: a task that reports
 //! back. A reading waits for none of them.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+mod chores;
+mod joins;
 
 use serde_json::json;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -16,12 +17,13 @@ use medmon_core::noun::{Ieee, MonoUs};
 
 use super::addresses::Addresses;
 use super::air::{Air, Awaited, To};
+use super::backup::BackupError;
 use super::interview::{Interviewer, Stopped};
 use super::link::{Indication, LinkError};
 use super::message::{AF_INCOMING, AF_INCOMING_EXT, Bucket, Message, Reader, Recent};
+use super::network::Network;
 use super::pairing::{self, Window};
 use super::start::{self, Coordinator, StartError};
-use super::table::Interview;
 use super::zcl::{self, Zcl};
 use super::{Ask, Context, Order, ieee, short};
 
@@ -46,6 +48,9 @@ const RESPONSES: usize = 64;
 /// The stack has room for some 16 messages on their way.
 const INTERVIEWS: usize = 8;
 const TICK_US: i64 = 1_000_000;
+/// A backup a day, and one after sensors joined, not oftener than this.
+const BACKUP_US: i64 = 86_400_000_000;
+const BACKUP_AGAIN_US: i64 = 60_000_000;
 const PING_US: i64 = 20_000_000;
 /// After an interview that did not get to its end, the next one waits: 10 s, 20 s, … up to an hour.
 const AGAIN_US: i64 = 10_000_000;
@@ -73,6 +78,8 @@ enum Event {
     Interviewed(Ieee, Result<(), Stopped>),
     /// A join window was opened, or not.
     Opened(Order, u32, Result<(), String>),
+    /// A backup was taken, or not.
+    BackedUp(Option<Order>, Result<(), BackupError>),
     /// The dongle is there no more.
     Lost(LinkError),
 }
@@ -103,6 +110,12 @@ pub struct Session<'a> {
     /// Where the audit of addresses goes on.
     audit: usize,
     next_ping_us: MonoUs,
+    /// Of this dongle, for its backup.
+    network: Option<Network>,
+    backing_up: bool,
+    /// A sensor joined since the last backup.
+    changed: bool,
+    next_backup_us: MonoUs,
     /// Interviews at a time.
     turns: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
@@ -112,7 +125,7 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// After start-up.
-    pub fn new(context: &'a Context, air: Air, coordinator: Coordinator) -> Self {
+    pub fn new(context: &'a Context, air: Air, coordinator: Coordinator, network: Option<Network>) -> Self {
         let (events, inbox) = mpsc::unbounded_channel();
         let (responses, answers) = mpsc::channel(RESPONSES);
         let mut errands = JoinSet::new();
@@ -138,6 +151,10 @@ impl<'a> Session<'a> {
             window: None,
             audit: 0,
             next_ping_us: context.clock.mono_us() + PING_US,
+            network,
+            backing_up: false,
+            changed: false,
+            next_backup_us: 0,
             turns: Arc::new(Semaphore::new(INTERVIEWS)),
             events,
             inbox,
@@ -168,10 +185,17 @@ impl<'a> Session<'a> {
                         self.pair(order, seconds);
                         Ok(())
                     }
-                    _ => {
-                        self.shut().await;
-                        return Ended::Asked(order);
+                    Ask::Backup => {
+                        self.back_up(Some(order));
+                        Ok(())
                     }
+                    Ask::Form { .. } | Ask::Adopt | Ask::Restore { .. } => match order.confirmed() {
+                        Some(order) => {
+                            self.shut().await;
+                            return Ended::Asked(order);
+                        }
+                        None => Ok(()),
+                    },
                 },
                 () = clock.sleep_until(tick_us) => {
                     tick_us = clock.mono_us() + TICK_US;
@@ -236,75 +260,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn met(&mut self, said: &Indication, ieee_at: usize, network_at: usize) {
-        let (Some(device), Some(network)) = (ieee(&said.data, ieee_at), short(&said.data, network_at)) else {
-            self.context.counters.add("malformed_joins", 1);
-            return;
-        };
-        let moved = self.addresses.network(device) != Some(network);
-        if let Some(before) = self.addresses.learn(device, network) {
-            // Its answers would be taken for the other's.
-            self.interrupt(before);
-        }
-        // What was held came from whoever had this address before, and nobody knows who that was.
-        let held = self.held.len();
-        self.held.retain(|(from, _)| *from != network);
-        self.context.counters.add("unknown_sender_dropped", (held - self.held.len()) as u64);
-        let known = self.context.table.get(device).is_some();
-        let listed = self.context.listed(device);
-        if !known && !listed {
-            if self.window.is_some() && (said.command == ZDO_JOIN || moved) {
-                self.refuse(device, network);
-            }
-            return;
-        }
-        if said.command == ZDO_JOIN || moved || !known {
-            self.context.counters.add("joins", 1);
-            if let Some(window) = &self.window {
-                window.say(json!({ "event": "joined", "device": device }));
-            }
-            // Bindings and reporting may be lost with a rejoin; what the device is, is not.
-            self.context.table.change(device, |known| (known.network, known.interview) = (network, Interview::Pending));
-            self.interrupt(device);
-            let now = said.mono_us;
-            if let Some(peer) = self.peer(device, now) {
-                (peer.again_us, peer.misses) = (now, 0);
-            }
-            self.interview(device, network, now);
-        }
-    }
-
-    /// Not on the allow-list: it has the network's key by now, so it is told to leave at once.
-    fn refuse(&mut self, device: Ieee, network: u16) {
-        self.context.counters.add("joins_refused", 1);
-        tracing::warn!(%device, "a device that is on no list joined and is told to leave");
-        if let Some(window) = &self.window {
-            let reason = "not on the allow-list: `medmon device assign` or [gateway.devices]";
-            window.say(json!({ "event": "refused", "device": device, "reason": reason }));
-        }
-        let (air, counters) = (self.air.clone(), self.context.counters.clone());
-        self.errands.spawn(async move {
-            let mut request = network.to_le_bytes().to_vec();
-            request.extend(device.0.to_le_bytes());
-            request.push(0);
-            let asked = air.zdo(ZDO_LEAVE_REQUEST.0, &request, ZDO_LEAVE_REQUEST.1, network);
-            if !matches!(air.clock.timeout(Duration::from_secs(10), asked).await, Some(Ok(_))) {
-                counters.add("leaves_unanswered", 1);
-            }
-        });
-    }
-
-    fn left(&mut self, data: &[u8]) {
-        match (ieee(data, 2), short(data, 0)) {
-            (Some(device), Some(network)) => {
-                self.addresses.forget(device, network);
-                self.interrupt(device);
-                self.context.counters.add("leaves", 1);
-            }
-            _ => self.context.counters.add("malformed_leaves", 1),
-        }
-    }
-
     /// A device's own answer who holds an address: status, ieee, address. It is as good as an announcement.
     async fn answered(&mut self, data: &[u8]) -> Result<(), StartError> {
         match (data.first(), ieee(data, 1), short(data, 9)) {
@@ -349,6 +304,7 @@ impl<'a> Session<'a> {
                 self.window = Some(Window::new(self.context.clock.mono_us(), seconds, order.say));
             }
             Event::Opened(order, _, Err(error)) => drop(order.say.send(json!({ "error": error }))),
+            Event::BackedUp(order, result) => self.backed_up(order, result),
             Event::Lost(error) => return Err(error.into()),
         }
         Ok(())
@@ -480,149 +436,6 @@ impl<'a> Session<'a> {
         }
         let new = || Peer { bucket: Bucket::new(now), interview: None, again_us: 0, misses: 0 };
         Some(self.peers.entry(device).or_insert_with(new))
-    }
-
-    /// Starts an interview with a device that is awake, belongs here and was not asked everything yet.
-    fn interview(&mut self, device: Ieee, network: u16, now: MonoUs) {
-        let Some(peer) = self.peers.get(&device) else { return };
-        if peer.interview.is_some() || now < peer.again_us {
-            return;
-        }
-        let known = self.context.table.get(device);
-        if known.as_ref().is_some_and(|known| known.interview == Interview::Done) || !self.context.listed(device) {
-            // Asked again for what Settings may say of it later, not for every message.
-            if let Some(peer) = self.peers.get_mut(&device) {
-                peer.again_us = now + AGAIN_US;
-            }
-            return;
-        }
-        self.context.table.change(device, |known| known.network = network);
-        let (interviewer, events, turn) = (self.interviewer.clone(), self.events.clone(), Arc::clone(&self.turns));
-        let settings = Arc::clone(&self.context.settings.borrow());
-        let task = self.errands.spawn(async move {
-            let _turn = turn.acquire().await;
-            let result = interviewer.run(device, network, &settings).await;
-            let _ = events.send(Event::Interviewed(device, result));
-        });
-        if let Some(peer) = self.peers.get_mut(&device) {
-            peer.interview = Some(task);
-        }
-    }
-
-    fn interviewed(&mut self, device: Ieee, result: &Result<(), Stopped>) {
-        let now = self.context.clock.mono_us();
-        if let Some(peer) = self.peers.get_mut(&device) {
-            peer.interview = None;
-            if result.is_err() {
-                // The first time at its next word; then ever more rarely.
-                let pause = AGAIN_US.saturating_mul(1 << peer.misses.min(20)).min(AGAIN_MAX_US);
-                peer.again_us = now + if peer.misses == 0 { 0 } else { pause };
-                peer.misses += 1;
-            }
-        }
-        let row = match result {
-            Ok(()) => {
-                self.context.counters.add("interviews", 1);
-                let known = self.context.table.get(device).unwrap_or_default();
-                tracing::info!(%device, model = known.model, "interviewed");
-                json!({
-                    "event": "interviewed", "device": device, "manufacturer": known.manufacturer, "model": known.model,
-                })
-            }
-            Err(stopped) => {
-                self.context.counters.add("interviews_unfinished", 1);
-                tracing::info!(%device, reason = %stopped, "interview unfinished; tried again when the sensor speaks");
-                json!({ "event": "interview_unfinished", "device": device, "reason": stopped.to_string() })
-            }
-        };
-        if let Some(window) = &self.window {
-            window.say(row);
-        }
-    }
-
-    /// Ends an interview whose answers could be another device's.
-    fn interrupt(&mut self, device: Ieee) {
-        if let Some(task) = self.peers.get_mut(&device).and_then(|peer| peer.interview.take()) {
-            task.abort();
-        }
-    }
-
-    fn tick(&mut self) {
-        let now = self.context.clock.mono_us();
-        if now >= self.next_ping_us {
-            self.next_ping_us = now + PING_US;
-            let (link, events) = (self.air.link.clone(), self.events.clone());
-            // The line may be silent for hours; the dongle must still be there.
-            self.errands.spawn(async move {
-                if let Err(error) = link.request(SYS_PING, &[]).await {
-                    let _ = events.send(Event::Lost(error));
-                }
-            });
-        }
-        if self.window.as_ref().is_some_and(|window| window.is_over(now)) {
-            self.close_window();
-        } else if let Some(seconds) = self.window.as_mut().and_then(|window| window.renewal(now)) {
-            let air = self.air.clone();
-            self.errands.spawn(async move { drop(pairing::permit(&air, seconds).await) });
-        }
-        self.audit();
-    }
-
-    /// One address a second is looked up again: one that changed hands without a word is a patient mix-up.
-    fn audit(&mut self) {
-        if self.table_is_late {
-            return;
-        }
-        let networks = self.addresses.networks();
-        if let Some(&network) = networks.get(self.audit % networks.len().max(1)) {
-            self.audit = self.audit.wrapping_add(1);
-            self.look_up(network);
-        }
-    }
-
-    fn pair(&mut self, order: Order, seconds: u32) {
-        let now = self.context.clock.mono_us();
-        if let Some(window) = self.window.as_ref().filter(|window| !window.is_over(now)) {
-            let left = (window.until_us - now) / 1_000_000;
-            let error = format!("sensors may join already, for {left} s more; end the other `medmon local pair` first");
-            let _ = order.say.send(json!({ "error": error }));
-            return;
-        }
-        if !(1..=pairing::MAX_S).contains(&seconds) {
-            let error = format!("a join window is 1 s to {} s long", pairing::MAX_S);
-            let _ = order.say.send(json!({ "error": error }));
-            return;
-        }
-        let (air, events, policy) = (self.air.clone(), self.events.clone(), self.context.policy.clone());
-        self.errands.spawn(async move {
-            let result = pairing::open(&air, &policy, seconds).await;
-            let _ = events.send(Event::Opened(order, seconds, result));
-        });
-    }
-
-    fn close_window(&mut self) {
-        if let Some(window) = self.window.take() {
-            tracing::info!("no sensor may join any more");
-            window.say(json!({ "event": "closed" }));
-        }
-        self.close_everywhere();
-    }
-
-    fn close_everywhere(&mut self) {
-        let air = self.air.clone();
-        self.errands.spawn(async move {
-            if let Err(error) = pairing::permit(&air, 0).await {
-                tracing::warn!(%error, "the join window could not be closed; it closes by itself");
-            }
-        });
-    }
-
-    /// Before the end: a window that stayed open would have no guard.
-    async fn shut(&mut self) {
-        if let Some(window) = self.window.take() {
-            window.say(json!({ "event": "closed" }));
-            let _ = tokio::time::timeout(Duration::from_secs(2), pairing::permit(&self.air, 0)).await;
-        }
     }
 }
 

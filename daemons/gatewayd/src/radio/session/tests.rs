@@ -2,6 +2,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use medmon_kit::Clock;
 
+use super::super::backup::Vault;
 use super::super::counters::Counters;
 use super::super::link::Link;
 use super::super::map::Map;
@@ -50,13 +51,14 @@ async fn with_session<T>(test: impl AsyncFnOnce(DuplexStream, &mut mpsc::Receive
         settings,
         table: Table::open(folder.path()),
         unmatched: Unmatched::default(),
+        vault: Vault::new(folder.path(), None),
         clock: clock.clone(),
         counters: counters.clone(),
         reports,
     };
     let (_orders, mut orders) = mpsc::channel(1);
     let air = Air::new(link, clock, counters);
-    let mut session = Session::new(&context, air, Coordinator { ieee: Ieee(99), version: [2, 7, 1] });
+    let mut session = Session::new(&context, air, Coordinator { ieee: Ieee(99), version: [2, 7, 1] }, None);
     let stop = CancellationToken::new();
     tokio::select! {
         _ended = session.listen(&mut indications, &mut orders, &stop) => panic!("the session ended"),
