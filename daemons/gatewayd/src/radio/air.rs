@@ -51,9 +51,12 @@ pub enum AirError {
     /// Nothing came back in time.
     #[error("the device did not answer")]
     Silent,
-    /// Status of the stack or the device.
-    #[error("status {0:#04x}")]
-    Status(u8),
+    /// The stack did not get it there, with its status.
+    #[error("not delivered (status {0:#04x})")]
+    Undelivered(u8),
+    /// The device said no, with its status.
+    #[error("the device declined (status {0:#04x})")]
+    Declined(u8),
 }
 
 /// Where a message goes.
@@ -125,7 +128,7 @@ impl Air {
         let receiver = self.expect(Awaited::Zdo(answer, network));
         match self.link.request(request, data).await?[..] {
             [status::SUCCESS, ..] => {}
-            [status, ..] => return Err(AirError::Status(status)),
+            [status, ..] => return Err(AirError::Undelivered(status)),
             [] => return Err(LinkError::Short(request).into()),
         }
         receiver.await.map_err(|_| AirError::Silent)
@@ -179,10 +182,10 @@ impl Air {
                     self.counters.add("sends_repeated", 1);
                     self.clock.sleep(BUSY).await;
                 }
-                other => return Err(AirError::Status(other)),
+                other => return Err(AirError::Undelivered(other)),
             }
         }
-        Err(AirError::Status(last))
+        Err(AirError::Undelivered(last))
     }
 
     /// Sends once and waits for nobody: a Default Response.
@@ -190,7 +193,7 @@ impl Air {
         let transaction = self.transaction.fetch_add(1, Ordering::Relaxed);
         match self.submit(to, transaction, 0, zcl).await? {
             status::SUCCESS => Ok(()),
-            status => Err(AirError::Status(status)),
+            status => Err(AirError::Undelivered(status)),
         }
     }
 

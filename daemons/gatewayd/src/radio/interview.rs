@@ -98,7 +98,7 @@ impl Interviewer {
             let request = [&both[..], &[number]].concat();
             let answer = match self.zdo("simple descriptor", ZDO_SIMPLE_DESCRIPTOR, &request, network).await {
                 // An endpoint that it lists and does not describe.
-                Err(Stopped { cause: AirError::Status(_), .. }) => continue,
+                Err(Stopped { cause: AirError::Declined(_), .. }) => continue,
                 answer => answer?,
             };
             endpoints.extend(simple_descriptor(&answer).map(|endpoint| (number, endpoint)));
@@ -145,8 +145,8 @@ impl Interviewer {
             let answer = asked.and_then(|(command, payload)| {
                 match (command, payload.first()) {
                     (zcl::CONFIGURE_RESPONSE, Some(0)) => Ok(()),
-                    (zcl::CONFIGURE_RESPONSE, Some(&status)) => Err(AirError::Status(status)),
-                    (_, _) => Err(AirError::Status(payload.get(1).copied().unwrap_or(1))),
+                    (zcl::CONFIGURE_RESPONSE, Some(&status)) => Err(AirError::Declined(status)),
+                    (_, _) => Err(AirError::Declined(payload.get(1).copied().unwrap_or(1))),
                 }
                 .map_err(|cause| Stopped { step: "reporting", cause })
             });
@@ -157,7 +157,7 @@ impl Interviewer {
 
     fn lenient(result: Result<(), Stopped>, device: Ieee, to: To) -> Result<(), Stopped> {
         match result {
-            Err(Stopped { step, cause: AirError::Status(status) }) => {
+            Err(Stopped { step, cause: AirError::Declined(status) }) => {
                 tracing::info!(%device, cluster = to.cluster, step, status, "the sensor declined; its reports are taken as they come");
                 Ok(())
             }
@@ -171,7 +171,7 @@ impl Interviewer {
             let answer = self.air.clock.timeout(STEP, self.air.zdo(which.0, data, which.1, network)).await;
             let answer = answer.map(|answer| match answer?.as_slice() {
                 answer @ [_, _, 0, ..] => Ok(answer.to_vec()),
-                [_, _, status, ..] => Err(AirError::Status(*status)),
+                [_, _, status, ..] => Err(AirError::Declined(*status)),
                 _ => Err(LinkError::Short(which.0).into()),
             });
             if let Some(answer) = tries.judge(answer)? {
@@ -213,7 +213,10 @@ impl Tries {
             Ok(answer) => return Ok(Some(answer)),
             Err(cause) => cause,
         };
-        let final_word = matches!(cause, AirError::Asleep | AirError::Status(_) | AirError::Link(LinkError::Closed));
+        let final_word = matches!(
+            cause,
+            AirError::Asleep | AirError::Undelivered(_) | AirError::Declined(_) | AirError::Link(LinkError::Closed)
+        );
         if final_word || self.left == 0 { Err(Stopped { step: self.step, cause }) } else { Ok(None) }
     }
 }

@@ -48,6 +48,8 @@ pub use self::start::{Coordinator, StartError};
 use self::table::Table;
 use self::unmatched::Unmatched;
 
+/// For an answer that the dongle still owes.
+const CLOSING: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// What a device reported.
@@ -318,7 +320,10 @@ async fn session(
     }
     state.send_replace(RadioState::Running { coordinator: coordinator.ieee.to_string(), version });
     let air = Air::new(link, context.clock.clone(), context.counters.clone());
-    Session::new(context, air, coordinator, network).listen(&mut indications, orders, stop).await
+    let ended = Session::new(context, air, coordinator, network).listen(&mut indications, orders, stop).await;
+    // The port is free only once its task has ended; opened before, it would be refused.
+    let _ = tokio::time::timeout(CLOSING, async { while indications.recv().await.is_some() {} }).await;
+    ended
 }
 
 fn short(data: &[u8], at: usize) -> Option<u16> {

@@ -186,7 +186,7 @@ pub async fn permit(air: &Air, seconds: u8) -> Result<(), AirError> {
 async fn command(air: &Air, command: u16, data: &[u8]) -> Result<(), AirError> {
     match air.link.request(command, data).await?[..] {
         [0, ..] => Ok(()),
-        [status, ..] => Err(AirError::Status(status)),
+        [status, ..] => Err(AirError::Undelivered(status)),
         [] => Err(LinkError::Short(command).into()),
     }
 }

@@ -272,6 +272,9 @@ pub fn type_by_name(name: &str) -> Option<u8> {
         "half" => Some(0x38),
         "single" => Some(0x39),
         "double" => Some(0x3A),
+        "time_of_day" => Some(0xE0),
+        "date" => Some(0xE1),
+        "utc" => Some(0xE2),
         "octstr" => Some(0x41),
         "string" => Some(0x42),
         _ => sized("uint", 0x20).or_else(|| sized("int", 0x28)).or_else(|| sized("bitmap", 0x18)),
@@ -290,6 +293,9 @@ pub fn type_name(kind: u8) -> String {
         0x38 => "half".into(),
         0x39 => "single".into(),
         0x3A => "double".into(),
+        0xE0 => "time_of_day".into(),
+        0xE1 => "date".into(),
+        0xE2 => "utc".into(),
         0x41 => "octstr".into(),
         0x42 => "string".into(),
         _ => format!("0x{kind:02x}"),
@@ -353,7 +359,7 @@ mod tests {
 
     #[test]
     fn type_names_go_both_ways() {
-        for kind in (0x18..=0x31).chain([0x10, 0x38, 0x39, 0x3A, 0x41, 0x42]) {
+        for kind in (0x18..=0x31).chain([0x10, 0x38, 0x39, 0x3A, 0x41, 0x42, 0xE0, 0xE1, 0xE2]) {
             assert_eq!(type_by_name(&type_name(kind)), Some(kind));
         }
     }

@@ -26,8 +26,13 @@ impl Session<'_> {
         if self.window.as_ref().is_some_and(|window| window.is_over(now)) {
             self.close_window();
         } else if let Some(seconds) = self.window.as_mut().and_then(|window| window.renewal(now)) {
-            let air = self.air.clone();
-            self.errands.spawn(async move { drop(pairing::permit(&air, seconds).await) });
+            // All of it again: a dongle that restarted meanwhile has forgotten codes and policy.
+            let (air, policy) = (self.air.clone(), self.context.policy.clone());
+            self.errands.spawn(async move {
+                if let Err(error) = pairing::open(&air, &policy, seconds.into()).await {
+                    tracing::warn!(error, "the join window could not be renewed");
+                }
+            });
         }
         // Nightly, and soon after the network changed.
         let old_us = self.context.vault.written_us().map_or(i64::MAX, |at_us| self.context.clock.utc_us() - at_us);
@@ -130,9 +135,11 @@ impl Session<'_> {
 
     /// Before the end: a window that stayed open would have no guard.
     pub(super) async fn shut(&mut self) {
+        // One that is just being opened too.
+        self.errands.shutdown().await;
+        let _ = tokio::time::timeout(Duration::from_secs(2), pairing::permit(&self.air, 0)).await;
         if let Some(window) = self.window.take() {
             window.say(json!({ "event": "closed" }));
-            let _ = tokio::time::timeout(Duration::from_secs(2), pairing::permit(&self.air, 0)).await;
         }
     }
 }

@@ -48,8 +48,8 @@ impl Session<'_> {
             if let Some(peer) = self.peer(device, now) {
                 (peer.again_us, peer.misses) = (now, 0);
             }
-            self.interview(device, network, now);
         }
+        self.interview(device, network, said.mono_us);
     }
 
     /// Not on the allow-list: it has the network's key by now, so it is told to leave at once.
