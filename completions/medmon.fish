@@ -1003,26 +1003,29 @@ complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l socket -d 'The gateway\'s socket' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -f -a "status" -d 'How the gateway is'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -f -a "tap" -d 'Accepted readings, one a line'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -f -a "alerts" -d 'Alerts of this home'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -f -a "sms" -d 'Texts, sent and waiting'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices" -f -a "devices" -d 'Sensors it hears'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "status" -d 'How the gateway is'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "tap" -d 'Accepted readings, one a line'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "alerts" -d 'Alerts of this home'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "sms" -d 'Texts, sent and waiting'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "devices" -d 'Sensors it hears'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "unmatched" -d 'Attributes of sensors that no mapping row is for, each with a row to begin with'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "pair" -d 'Lets sensors join while it runs'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "radio" -d 'The Zigbee network of this home'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l socket -d 'The gateway\'s socket' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
@@ -1100,6 +1103,56 @@ complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from unmatched" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l for -d 'How long, such as 60s or 10m; an hour at most' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -f -a "form" -d 'Wipes the dongle and forms a new network: every sensor must be paired again'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -f -a "adopt" -d 'Takes the network of the dongle that is plugged in for this home\'s'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -f -a "restore" -d 'Puts the backup of this home\'s network onto the dongle that is plugged in: no sensor need be paired again'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -f -a "backup" -d 'Takes a backup of the network now; one is taken every night and after sensors joined'
 complete -c medmon -n "__fish_medmon_using_subcommand doctor" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'

@@ -1,16 +1,12 @@
 //! How soon a report is an event.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-
-use medmon_core::noun::Settings;
-use medmon_gatewayd::broker::{Broker, Embedded, Stage};
-use medmon_gatewayd::collect::{self, Collector, DevicesHeard};
-use medmon_gatewayd::radio::{self, counters::Counters, map::Map};
+use medmon_gatewayd::Gateway;
+use medmon_gatewayd::broker::Stage;
+use medmon_gatewayd::config::GatewayConfig;
 use medmon_kit::Clock;
 use medmon_sim::{DeviceSpec, Dongle, DongleOptions, air};
 
@@ -63,22 +59,14 @@ fn through_the_gateway(count: usize) -> anyhow::Result<Vec<Duration>> {
     let dongle = other.block_on(async { Dongle::open(DongleOptions::default(), clock.clone()) })?;
     let network = dongle.know(DeviceSpec::sensor(SENSOR, "bench", &[]));
     let port = dongle.port().to_owned();
-    let stop = CancellationToken::new();
     let (seen_one, wait) = mpsc::channel();
 
     let runtime = measure::runtime()?;
     let _entered = runtime.enter();
-    let (reports, inbox) = tokio::sync::mpsc::channel(1024);
-    let counters = Counters::default();
-    let options = radio::Options { port, baud: 115_200, form_network: false };
-    let map = Map::new(&[]).map_err(anyhow::Error::msg)?;
-    let state = watch::Sender::default();
-    runtime.spawn(radio::run(options, map, clock.clone(), counters.clone(), reports, state, stop.clone()));
-    let broker: Arc<dyn Broker> = Arc::new(runtime.block_on(Embedded::open(folder.path()))?);
-    let mut detect = broker.consume(Stage::Detect);
-    let (_settings, in_force) = watch::channel(Arc::new(Settings::default()));
-    let collector = Collector::new(1, 0, true);
-    runtime.spawn(collect::run(collector, inbox, in_force, broker, clock, counters, DevicesHeard::default()));
+    let mut config = GatewayConfig { data_dir: folder.path().to_owned(), ..GatewayConfig::default() };
+    (config.radio.port, config.allow_unlisted) = (port, true);
+    let gateway = runtime.block_on(Gateway::start(config, clock.clone()))?;
+    let mut detect = gateway.local.broker.consume(Stage::Detect);
     runtime.spawn(async move { while detect.recv().await.is_some() && seen_one.send(Instant::now()).is_ok() {} });
 
     let sent = other.block_on(async {
@@ -98,7 +86,7 @@ fn through_the_gateway(count: usize) -> anyhow::Result<Vec<Duration>> {
         sent
     });
     let seen: Vec<_> = wait.try_iter().skip(1).collect();
-    stop.cancel();
+    runtime.block_on(gateway.stop());
     anyhow::ensure!(seen.len() == count, "{} of {count} reports were seen", seen.len());
     Ok(differences(&sent, &seen))
 }

@@ -15,7 +15,7 @@ pub mod relative;
 pub mod replay;
 pub mod scenario;
 
-pub use dongle::{DeviceSpec, Dongle, DongleCounters, DongleOptions, LineFaults};
+pub use dongle::{Announced, DeviceSpec, Dongle, DongleCounters, DongleOptions, LineFaults};
 pub use home::{HomeCounts, run_home};
 pub use link::Link;
 pub use modem::{Modem, ModemFaults, ModemOptions, SentSms};

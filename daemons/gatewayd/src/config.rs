@@ -11,6 +11,7 @@ use medmon_core::noun::{Device, Ieee, Language, Place, Vital, is_e164};
 use medmon_kit::config::ConfigError;
 
 use crate::radio::map::{Map, Row};
+use crate::radio::pairing::{InstallCode, PermitJoin, Policy};
 
 /// What gatewayd is told.
 #[derive(Clone, Debug, Deserialize)]
@@ -77,11 +78,31 @@ pub struct RadioConfig {
     pub baud: u32,
     /// May a blank dongle form a network?
     pub form_network: bool,
+    /// Whom a join window admits; without a running `medmon local pair` none is open.
+    pub permit_join: PermitJoin,
+    /// Install codes by IEEE address, as printed on the devices.
+    pub install_codes: BTreeMap<Ieee, InstallCode>,
+    /// A file of 64 hexadecimal digits, mode 0600; default `backup.key` in `data_dir`, made at the first backup.
+    pub backup_key_file: Option<PathBuf>,
 }
 
 impl Default for RadioConfig {
     fn default() -> Self {
-        Self { port: "/dev/ttyUSB0".into(), baud: 115_200, form_network: false }
+        Self {
+            port: "/dev/ttyUSB0".into(),
+            baud: 115_200,
+            form_network: false,
+            permit_join: PermitJoin::default(),
+            install_codes: BTreeMap::new(),
+            backup_key_file: None,
+        }
+    }
+}
+
+impl RadioConfig {
+    /// Who may come in.
+    pub fn policy(&self) -> Policy {
+        Policy { permit_join: self.permit_join, install_codes: self.install_codes.clone() }
     }
 }
 

@@ -137,6 +137,10 @@ impl Gateway {
         let reference = watch::Sender::new(None);
         let time = Time { clock: clock.clone(), trust: trusted, machine_since: install.machine_since };
 
+        let (orders, asked) = mpsc::channel(4);
+        let table = radio::table::Table::open(&folder);
+        let control = radio::Control { orders, table, unmatched: radio::unmatched::Unmatched::default() };
+
         let sms = notify::open(&folder, &config, &clock).context("texts")?;
         let local = Local {
             install: install.clone(),
@@ -149,6 +153,7 @@ impl Gateway {
             counters: counters.clone(),
             settings: in_force.clone(),
             radio: radio_state.subscribe(),
+            control: control.clone(),
             online: online.subscribe(),
             disk: disk.clone(),
             time: time.clone(),
@@ -159,6 +164,19 @@ impl Gateway {
             port: config.radio.port.clone(),
             baud: config.radio.baud,
             form_network: config.radio.form_network,
+            folder: folder.clone(),
+        };
+        let context = radio::Context {
+            map,
+            policy: config.radio.policy(),
+            allow_unlisted: config.allow_unlisted,
+            settings: in_force.clone(),
+            table: control.table.clone(),
+            unmatched: control.unmatched.clone(),
+            vault: radio::backup::Vault::new(&folder, config.radio.backup_key_file.as_deref()),
+            clock: clock.clone(),
+            counters: counters.clone(),
+            reports,
         };
         let heard_radio = radio_state.subscribe();
         let failed = CancellationToken::new();
@@ -192,7 +210,7 @@ impl Gateway {
         };
         stages.spawn("health", health.run(stop.clone()));
         let texts = sms.as_ref().map(|sms| (sms.outbox.clone(), sms.state.clone()));
-        let radio = radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone());
+        let radio = radio::run(options, context, asked, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
         let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
         let collect = stages.spawn(

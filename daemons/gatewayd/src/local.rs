@@ -1,5 +1,6 @@
 //! The Unix socket of `medmon local`: one line of JSON asks, lines of JSON answer. Whoever may open it may read it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, Delivery};
@@ -18,8 +19,9 @@ use crate::disk::DiskState;
 use crate::facts::Facts;
 use crate::install::Install;
 use crate::outbox::{Lost, Outbox};
-use crate::radio::RadioState;
 use crate::radio::counters::Counters;
+use crate::radio::zcl;
+use crate::radio::{Ask, Control, Order, RadioState, unmatched};
 use crate::time::Time;
 use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
 
@@ -40,6 +42,20 @@ enum Question {
     Alerts,
     Sms,
     Gaps,
+    Unmatched,
+    Pair {
+        seconds: u32,
+    },
+    Form {
+        #[serde(default)]
+        confirmed: bool,
+    },
+    Adopt,
+    Restore {
+        #[serde(default)]
+        overwrite: bool,
+    },
+    Backup,
     Tap {
         #[serde(default)]
         from_start: bool,
@@ -71,6 +87,8 @@ pub struct Local {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The dongle.
     pub radio: watch::Receiver<RadioState>,
+    /// What can be asked of it.
+    pub control: Control,
     /// Whether the cloud answers.
     pub online: watch::Receiver<bool>,
     /// The disk.
@@ -128,6 +146,12 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
         Ok(Question::Alerts) => Ok(local.facts.alerts().iter().filter_map(alert_row).collect()),
         Ok(Question::Gaps) => local.gaps().await.map_err(|error| error.to_string()),
         Ok(Question::Sms) => local.sms().await.map_err(|error| error.to_string()),
+        Ok(Question::Unmatched) => Ok(local.unmatched()),
+        Ok(Question::Pair { seconds }) => return local.order(stream, Ask::Pair { seconds }).await,
+        Ok(Question::Form { confirmed }) => return local.order(stream, Ask::Form { confirmed }).await,
+        Ok(Question::Adopt) => return local.order(stream, Ask::Adopt).await,
+        Ok(Question::Restore { overwrite }) => return local.order(stream, Ask::Restore { overwrite }).await,
+        Ok(Question::Backup) => return local.order(stream, Ask::Backup).await,
         Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
         Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
     };
@@ -166,21 +190,65 @@ impl Local {
         }))
     }
 
+    /// Sensors that are listed, were heard, or are part of the network.
     fn devices(&self) -> Vec<Json> {
         let settings = Arc::clone(&self.settings.borrow());
-        let heard = self.heard.snapshot();
-        let unheard = settings.devices.iter().filter(|device| !heard.contains_key(&device.ieee));
-        let unheard = unheard.map(|device| {
-            json!({ "device": device.ieee, "label": device.label, "listed": true, "last": null, "reports": {} })
-        });
-        let heard = heard.iter().map(|(ieee, heard)| {
-            let label = settings.devices.iter().find(|device| device.ieee == *ieee).map(|device| &device.label);
-            json!({
-                "device": ieee, "label": label, "listed": heard.listed, "last": time(heard.last_us),
-                "reports": heard.reports, "link_quality": heard.link_quality,
+        let (heard, known) = (self.heard.snapshot(), self.control.table.snapshot());
+        let listed = settings.devices.iter().map(|device| device.ieee);
+        let all: BTreeSet<_> = listed.chain(heard.keys().copied()).chain(known.keys().copied()).collect();
+        all.into_iter()
+            .map(|ieee| {
+                let (heard, known) = (heard.get(&ieee), known.get(&ieee));
+                let listed = settings.devices.iter().find(|device| device.ieee == ieee);
+                json!({
+                    "device": ieee,
+                    "label": listed.map(|device| &device.label),
+                    "listed": listed.is_some() || heard.is_some_and(|heard| heard.listed),
+                    "last": heard.map(|heard| time(heard.last_us)),
+                    "reports": heard.map_or(&BTreeMap::new(), |heard| &heard.reports),
+                    "link_quality": heard.map(|heard| heard.link_quality),
+                    "manufacturer": known.and_then(|known| known.manufacturer.as_ref()),
+                    "model": known.and_then(|known| known.model.as_ref()),
+                    "interview": known.map(|known| known.interview),
+                    "endpoints": known.and_then(|known| known.endpoints.as_ref()),
+                })
             })
-        });
-        heard.chain(unheard).collect()
+            .collect()
+    }
+
+    fn unmatched(&self) -> Vec<Json> {
+        let seen = self.control.unmatched.snapshot();
+        seen.iter()
+            .map(|(key, seen)| {
+                let (device, endpoint, cluster, mfr_code, attribute) = key;
+                json!({
+                    "device": device, "model": seen.model, "endpoint": endpoint, "cluster": format!("{cluster:#06x}"),
+                    "attribute": format!("{attribute:#06x}"), "mfr_code": mfr_code.map(|code| format!("{code:#06x}")),
+                    "type": zcl::type_name(seen.kind), "last_raw": seen.last, "count": seen.count,
+                    "last": time(seen.last_us), "row": unmatched::row(key, seen),
+                })
+            })
+            .collect()
+    }
+
+    /// Gives an order to the radio and shows what comes of it, until its end or until whoever asked has gone.
+    async fn order(&self, mut stream: UnixStream, ask: Ask) -> std::io::Result<()> {
+        let (sender, mut rows) = mpsc::unbounded_channel();
+        if self.control.orders.send(Order { ask, say: sender }).await.is_err() {
+            return say(&mut stream, &[json!({ "error": "the gateway is stopping" })]).await;
+        }
+        let (mut read, mut write) = stream.split();
+        let mut rest = [0; 64];
+        loop {
+            tokio::select! {
+                row = rows.recv() => match row {
+                    Some(row) => say(&mut write, &[row]).await?,
+                    None => return Ok(()),
+                },
+                // Ctrl-C closes the socket; the radio sees that nobody listens and closes the window.
+                gone = read.read(&mut rest) => if gone? == 0 { return Ok(()) },
+            }
+        }
     }
 
     /// What was lost here, oldest first.

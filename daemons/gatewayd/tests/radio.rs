@@ -10,9 +10,14 @@ use std::collections::BTreeMap;
 use medmon_core::noun::{Ieee, Value, Vital};
 use medmon_gatewayd::Gateway;
 use medmon_gatewayd::config::{DeviceConfig, GatewayConfig};
-use medmon_gatewayd::radio::RadioState;
+use medmon_gatewayd::radio::table::Interview;
+use medmon_gatewayd::radio::{Ask, Order, RadioState};
 use medmon_kit::Clock;
-use medmon_sim::{DeviceSpec, Dongle, DongleOptions, LineFaults, air};
+use medmon_sim::{Announced, DeviceSpec, Dongle, DongleOptions, LineFaults, air};
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::mpsc;
 
 use common::until;
 
@@ -54,7 +59,7 @@ async fn logged(gateway: &Gateway) -> (BTreeMap<Ieee, Vec<i32>>, BTreeMap<Ieee, 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_report_is_logged_once_whatever_the_line_does() {
     let clock = Clock::system();
-    let faults = LineFaults { seed: 7, duplicate: 0.2, bad_check: 0.0, split: 0.5, garbage: 0.3 };
+    let faults = LineFaults { seed: 7, duplicate: 0.2, split: 0.5, garbage: 0.3, ..LineFaults::default() };
     let dongle = Dongle::open(DongleOptions { faults, ..DongleOptions::default() }, clock.clone()).unwrap();
     for sensor in sensors() {
         dongle.know(sensor);
@@ -159,5 +164,269 @@ async fn a_taken_telemetry_address_and_a_bad_token_keep_no_gateway_from_hearing(
     std::fs::write(config.token_file(), "no\u{0}token").unwrap();
     let gateway = Gateway::start(config, clock).await.unwrap();
     until("the radio runs", async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. })).await;
+    gateway.stop().await;
+}
+
+/// Everything at once, drawn by a seed (`MEDMON_SEED`): noise, damage, losses, false starts, split reads, duplicates,
+/// the long form, sleeping sensors, rejoins, swapped addresses with and without an announcement, a reset every 20 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_and_nothing_else_is() {
+    let seed = std::env::var("MEDMON_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
+    println!("MEDMON_SEED={seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let clock = Clock::scaled(20.0, 1_795_521_600_000_000);
+    let faults =
+        LineFaults { seed, duplicate: 0.2, bad_check: 0.1, lost: 0.05, split: 0.3, garbage: 0.3, false_start: 0.05 };
+    let options = DongleOptions { faults, extended: 0.3, asleep: 0.2, ..DongleOptions::default() };
+    let dongle = Dongle::open(options, clock.clone()).unwrap();
+    for sensor in sensors() {
+        dongle.know(sensor);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+
+    let mut sent = BTreeMap::<Ieee, Vec<i32>>::new();
+    let mut bursts = BTreeMap::<Ieee, usize>::new();
+    let mut bpm = 0_u16;
+    let mut reset_us = clock.mono_us() + 20_000_000;
+    for _ in 0..60 {
+        for _ in 0..rng.random_range(1..4) {
+            for ieee in [STRAP, BELT, STRANGER] {
+                bpm = (bpm + 1) % 150;
+                if dongle.report(ieee, 1, &[air::heart_rate(50 + bpm)]).await && ieee != STRANGER {
+                    sent.entry(Ieee(ieee)).or_default().push(i32::from(50 + bpm));
+                }
+            }
+            let burst = air::acceleration_burst(bpm * 12, 50, &[[0, 0, 1000]; 12]);
+            if dongle.report(BELT, 1, &[burst]).await {
+                *bursts.entry(Ieee(BELT)).or_default() += 12;
+            }
+            // With right checks and lengths that lie, and commands that do not exist.
+            dongle.raw(&[0xFE, 3, 0x44, 0x81, 1, 2, 3, 3 ^ 0x44 ^ 0x81]).await;
+            dongle.raw(&[0xFE, 1, 0x5F, 0xEE, rng.random(), 0]).await;
+        }
+        // An address that is being asked for belongs to nobody when it changes hands meanwhile: those messages would be
+        // dropped, rightly.
+        let total = sent.values().map(Vec::len).sum::<usize>();
+        let samples = bursts.values().sum::<usize>();
+        until("everything so far is in the log", async || {
+            let (rates, logged) = logged(&gateway).await;
+            rates.values().map(Vec::len).sum::<usize>() >= total && logged.values().sum::<usize>() >= samples
+        })
+        .await;
+        match rng.random_range(0..6) {
+            0 => assert!(dongle.rejoin(STRAP).await),
+            1 => assert!(dongle.rejoin(BELT).await),
+            2 => assert!(dongle.swap(STRAP, BELT, Announced::Both).await),
+            3 => assert!(dongle.swap(STRAP, BELT, Announced::Joined).await),
+            _ => {}
+        }
+        if clock.mono_us() >= reset_us {
+            reset_us = clock.mono_us() + 20_000_000;
+            dongle.reset().await;
+            // While it restarts nothing is announced.
+            dongle.swap(STRAP, BELT, Announced::Nothing).await;
+            dongle.ready().await;
+        }
+    }
+    let (rates, samples) = logged(&gateway).await;
+    assert_eq!(rates, sent);
+    assert_eq!(samples, bursts);
+    let counters = gateway.local.counters.snapshot();
+    println!("{counters:?}");
+    for name in ["dongle_resets", "duplicates", "bad_checks", "malformed_messages", "unlisted_reports"] {
+        assert!(counters.get(name).is_some_and(|count| *count > 0), "{name}: {counters:?}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sensor_is_paired_only_while_somebody_pairs_and_a_stranger_is_sent_away() {
+    let clock = Clock::scaled(20.0, 1_795_521_600_000_000);
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path(), &dongle);
+    let row = r#"{"model":"MULTI*","cluster":64513,"attribute":1,"type":"uint8","vital":"heart_rate"}"#;
+    config.zigbee.map.push(serde_json::from_str(row).unwrap());
+    let code = "83FED3407A939723A5C639B26916D505C3B5".parse().unwrap();
+    config.radio.install_codes.insert(Ieee(STRAP), code);
+    let gateway = Gateway::start(config, clock.clone()).await.unwrap();
+    dongle.ready().await;
+    let [_, belt, stranger] = sensors();
+    let strap = DeviceSpec::sensor(STRAP, "MULTI-7", &[0xFC01]);
+    assert!(!dongle.join(strap.clone()).await, "closed by default");
+
+    let (say, mut said) = mpsc::unbounded_channel();
+    gateway.local.control.orders.send(Order { ask: Ask::Pair { seconds: 300 }, say }).await.unwrap();
+    assert_eq!(said.recv().await.unwrap()["event"], "open");
+    assert!((1..=254).contains(&dongle.join_window_s()), "{}", dongle.join_window_s());
+    assert_eq!(dongle.counters().install_codes, 1);
+    assert!(dongle.join(strap).await);
+    assert!(dongle.join(stranger).await);
+    let mut events = Vec::new();
+    while events.len() < 3 {
+        events.push(said.recv().await.unwrap());
+    }
+    let find = |event: &str| events.iter().find(|row| row["event"] == event).unwrap_or_else(|| panic!("{events:?}"));
+    assert_eq!(find("joined")["device"], Ieee(STRAP).to_string());
+    assert_eq!(find("interviewed")["model"], "MULTI-7");
+    assert_eq!(find("refused")["device"], Ieee(STRANGER).to_string());
+    until("the stranger was told to leave", async || dongle.nwk(STRANGER).is_none()).await;
+    let counters = dongle.counters();
+    assert!(counters.bound >= 2 && counters.configured >= 2, "{counters:?}");
+    // The row names a model glob, which is known now.
+    let raw = air::AttributeReport { cluster: 0xFC01, mfr_code: None, attribute: 1, kind: 0x20, raw: vec![72] };
+    assert!(dongle.report(STRAP, 1, std::slice::from_ref(&raw)).await);
+    until("the reading is kept", async || logged(&gateway).await.0.contains_key(&Ieee(STRAP))).await;
+    let unknown = air::AttributeReport { attribute: 2, ..raw };
+    assert!(dongle.report(STRAP, 1, &[unknown]).await);
+    until("it is shown", async || gateway.local.control.unmatched.snapshot().len() == 1).await;
+
+    // Longer than 254 s: renewed, and closed at its end.
+    until("the window is closed", async || said.try_recv().is_ok_and(|row| row["event"] == "closed")).await;
+    until("in the dongle too", async || dongle.join_window_s() == 0).await;
+    assert!(!dongle.join(belt).await);
+    gateway.stop().await;
+    let kept = std::fs::read_to_string(folder.path().join("radio.json")).unwrap();
+    assert!(kept.contains("MULTI-7") && kept.contains("done") && !kept.contains("dead"), "{kept}");
+}
+
+/// Whoever ran `pair` is gone: nobody would see who comes in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_nobody_watches_is_closed_and_so_is_one_at_the_stop() {
+    let clock = Clock::system();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+    for stop in [false, true] {
+        let (say, mut said) = mpsc::unbounded_channel();
+        gateway.local.control.orders.send(Order { ask: Ask::Pair { seconds: 60 }, say }).await.unwrap();
+        assert_eq!(said.recv().await.unwrap()["event"], "open");
+        assert!(dongle.join_window_s() > 50);
+        if stop {
+            gateway.stop().await;
+            assert_eq!(dongle.join_window_s(), 0);
+            return;
+        }
+        drop(said);
+        until("the window is closed", async || dongle.join_window_s() == 0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sleeping_sensor_is_interviewed_when_it_speaks_again_and_its_reports_count_meanwhile() {
+    let clock = Clock::scaled(50.0, 1_795_521_600_000_000);
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // Expired; then no acknowledgement, a full channel, and sent.
+    dongle.confirm_next(&[0xF0, 0xE9, 0xCD, 0xE1, 0x00]);
+    // Default Responses are confirmed too.
+    dongle.know(DeviceSpec { default_response: false, ..sensors()[0].clone() });
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+    let mut sent = 0;
+    until("it is interviewed", async || {
+        sent += usize::from(dongle.report(STRAP, 1, &[air::heart_rate(60 + (sent % 40) as u16)]).await);
+        gateway.local.control.table.get(Ieee(STRAP)).is_some_and(|known| known.interview == Interview::Done)
+    })
+    .await;
+    until("every report counts", async || logged(&gateway).await.0.get(&Ieee(STRAP)).map_or(0, Vec::len) == sent).await;
+    let counters = gateway.local.counters.snapshot();
+    assert!(counters["sends_expired"] >= 1 && counters["interviews_unfinished"] >= 1, "{counters:?}");
+    gateway.stop().await;
+}
+
+/// The rows that an order answers, to their end.
+async fn order(gateway: &Gateway, ask: Ask) -> Vec<serde_json::Value> {
+    let (say, mut said) = mpsc::unbounded_channel();
+    gateway.local.control.orders.send(Order { ask, say }).await.unwrap();
+    let mut rows = Vec::new();
+    while let Some(row) = said.recv().await {
+        rows.push(row);
+    }
+    rows
+}
+
+fn failed(gateway: &Gateway) -> String {
+    match &*gateway.local.radio.borrow() {
+        RadioState::Failed { reason } => reason.clone(),
+        _ => String::new(),
+    }
+}
+
+async fn heard(gateway: &Gateway, dongle: &Dongle) -> bool {
+    let before = logged(gateway).await.0.get(&Ieee(STRAP)).map_or(0, Vec::len);
+    if !dongle.report(STRAP, 1, &[air::heart_rate(72)]).await {
+        return false;
+    }
+    until("the reading is kept", async || logged(gateway).await.0.get(&Ieee(STRAP)).map_or(0, Vec::len) > before).await;
+    true
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_dongle_is_replaced_from_the_backup_and_no_sensor_is_paired_again() {
+    let clock = Clock::scaled(5.0, 1_795_521_600_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    dongle.know(sensors()[0].clone());
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+    let rows = order(&gateway, Ask::Backup).await;
+    assert!(rows[0].to_string().contains("backed_up") || rows[0].to_string().contains("already"), "{rows:?}");
+    until("the backup is there", async || folder.path().join("radio.backup").exists()).await;
+    gateway.stop().await;
+    // The old dongle goes on for a while, and dies.
+    dongle.talk(1300);
+    let sensors = dongle.paired();
+    drop(dongle);
+
+    let options = DongleOptions { ieee: 0x0012_4b00_2900_0099, formed: false, ..DongleOptions::default() };
+    let dongle = Dongle::open(options, clock.clone()).unwrap();
+    dongle.bring(sensors);
+    let mut config = config(folder.path(), &dongle);
+    // Not even then: the sensors of this home would be lost.
+    config.radio.form_network = true;
+    let gateway = Gateway::start(config, clock.clone()).await.unwrap();
+    until("a restore is offered", async || failed(&gateway).contains("medmon local radio restore")).await;
+    let rows = order(&gateway, Ask::Restore { overwrite: false }).await;
+    assert_eq!(rows[0]["event"], "restored", "{rows:?}");
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_network_is_refused_until_somebody_says_what_to_do() {
+    let clock = Clock::scaled(5.0, 1_795_521_600_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    dongle.ready().await;
+    gateway.stop().await;
+    drop(dongle);
+    let options = DongleOptions { ieee: 0x0012_4b00_2900_0099, ..DongleOptions::default() };
+    let dongle = Dongle::open(options, clock.clone()).unwrap();
+    dongle.know(sensors()[0].clone());
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    until("it is refused", async || failed(&gateway).contains("put the right dongle back")).await;
+    assert!(!dongle.report(STRAP, 1, &[air::heart_rate(72)]).await);
+    let rows = order(&gateway, Ask::Pair { seconds: 10 }).await;
+    assert!(rows[0]["error"].as_str().unwrap().contains("does not run"), "{rows:?}");
+    let rows = order(&gateway, Ask::Form { confirmed: false }).await;
+    assert!(rows[0]["error"].as_str().unwrap().contains("--yes-all-sensors-must-rejoin"), "{rows:?}");
+    let rows = order(&gateway, Ask::Adopt).await;
+    assert_eq!(rows[0]["event"], "adopted", "{rows:?}");
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+
+    let before = std::fs::read_to_string(folder.path().join("network.json")).unwrap();
+    let rows = order(&gateway, Ask::Form { confirmed: true }).await;
+    assert_eq!(rows[0]["event"], "formed", "{rows:?}");
+    dongle.ready().await;
+    assert_ne!(std::fs::read_to_string(folder.path().join("network.json")).unwrap(), before);
+    assert!(!dongle.report(STRAP, 1, &[air::heart_rate(72)]).await, "it must rejoin");
     gateway.stop().await;
 }

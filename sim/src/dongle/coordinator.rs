@@ -2,44 +2,26 @@
 //!
 //! A frame and the time in, frames out. Not for: ZDO requests about devices (zdo.rs), the line (faults.rs, mod.rs).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use super::frame::{Fields, Frame};
+use super::memory::{CHANNEL, COUNTER_STEP, factory, nv};
 use super::zcl::{self, Attributes, DeviceSpec, Outcome};
-use super::{DongleCounters, DongleOptions};
+use super::{Announced, DongleCounters, DongleOptions};
 use crate::air::AttributeReport;
-
-/// NV items.
-mod nv {
-    pub const STARTUP_OPTION: u16 = 0x0003;
-    pub const NIB: u16 = 0x0021;
-    pub const EXTENDED_PAN_ID: u16 = 0x002D;
-    pub const BDB_NODE_IS_ON_A_NETWORK: u16 = 0x0055;
-    pub const PRECFGKEY: u16 = 0x0062;
-    pub const PRECFGKEYS_ENABLE: u16 = 0x0063;
-    pub const PANID: u16 = 0x0083;
-    pub const CHANLIST: u16 = 0x0084;
-    pub const LOGICAL_TYPE: u16 = 0x0087;
-    pub const ZDO_DIRECT_CB: u16 = 0x008F;
-}
 
 /// Status bytes.
 pub const OK: u8 = 0;
 const INVALID_PARAMETER: u8 = 0x02;
-const NV_CREATED: u8 = 0x09;
-const NV_FAILED: u8 = 0x0A;
-const NV_BAD_LENGTH: u8 = 0x0C;
 const ALREADY_REGISTERED: u8 = 0xB8;
 const NO_ROUTE: u8 = 0xCD;
+const EXPIRED: u8 = 0xF0;
 
 /// The network state of a coordinator that runs.
 const RUNNING: u8 = 9;
-/// Where the channel stands in the NIB of a CC26xx: the struct is aligned there.
-const NIB_CHANNEL: usize = 24;
-const NIB_SIZE: usize = 116;
-const CHANNEL: u8 = 15;
-/// A new network's channel shows in the NIB only after a while.
-const NIB_SETTLES_US: i64 = 1_000_000;
 /// AF_INCOMING_MSG has 20 bytes around the ZCL data.
 const MAX_ZCL: usize = super::frame::MAX_DATA - 20;
 
@@ -47,11 +29,23 @@ const VERSION: [u8; 5] = [2, 1, 2, 7, 1];
 const CODE_REVISION: u32 = 20230507;
 const CAPABILITIES: u16 = 0x0659;
 
-/// A sensor that belongs to the network.
-#[derive(Debug)]
+/// What makes two radios members of one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub(super) pan: u16,
+    pub(super) extended_pan: u64,
+    pub(super) key: [u8; 16],
+}
+
+/// A sensor in reach.
+#[derive(Clone, Debug)]
 pub struct Sensor {
     pub spec: DeviceSpec,
     pub nwk: u16,
+    /// Of which it is a member.
+    network: Option<Network>,
+    /// The newest frame counter it has heard of its coordinator: older ones are replays to it.
+    heard: u32,
     sequence: u8,
     attributes: Attributes,
 }
@@ -62,16 +56,30 @@ pub struct Coordinator {
     pub ieee: u64,
     pub counters: DongleCounters,
     pub(super) sensors: Vec<Sensor>,
-    nv: BTreeMap<u16, Vec<u8>>,
+    pub(super) nv: BTreeMap<u16, Vec<u8>>,
+    /// Rows of the extended memory, by item and number.
+    pub(super) tables: BTreeMap<(u16, u16), Vec<u8>>,
+    pub(super) hardware_ieee: u64,
+    pub(super) network: Option<Network>,
+    /// Of the next frame on the air.
+    pub(super) counter: u32,
     endpoints: BTreeSet<u8>,
     callbacks: Vec<u16>,
     /// ZDO_DIRECT_CB as it was at the last boot: a write takes effect at the next one.
     direct_callbacks: bool,
     running: bool,
     booted_us: i64,
-    formed_us: Option<i64>,
+    pub(super) formed_us: Option<i64>,
     join_until_us: i64,
     next_nwk: u16,
+    /// Statuses of the next confirms.
+    pub(super) confirms: VecDeque<u8>,
+    /// Devices whose install code is known, and whether others are kept out.
+    install_codes: BTreeSet<u64>,
+    install_codes_only: bool,
+    extended: f64,
+    asleep: f64,
+    rng: ChaCha8Rng,
 }
 
 impl Coordinator {
@@ -81,6 +89,10 @@ impl Coordinator {
             counters: DongleCounters::default(),
             sensors: Vec::new(),
             nv: factory(),
+            tables: BTreeMap::new(),
+            hardware_ieee: options.ieee,
+            network: None,
+            counter: 0,
             endpoints: BTreeSet::new(),
             callbacks: Vec::new(),
             direct_callbacks: false,
@@ -89,6 +101,12 @@ impl Coordinator {
             formed_us: None,
             join_until_us: i64::MIN,
             next_nwk: (options.ieee as u16).wrapping_mul(0x9E37),
+            confirms: VecDeque::new(),
+            install_codes: BTreeSet::new(),
+            install_codes_only: false,
+            extended: options.extended,
+            asleep: options.asleep,
+            rng: ChaCha8Rng::seed_from_u64(options.faults.seed),
         };
         if options.formed {
             coordinator.store_network();
@@ -108,8 +126,10 @@ impl Coordinator {
         let option = self.byte(nv::STARTUP_OPTION);
         if option & 0x02 != 0 {
             self.nv.remove(&nv::NIB);
+            self.nv.remove(&nv::ACTIVE_KEY);
+            self.nv.remove(&nv::ALTERNATE_KEY);
+            self.tables.clear();
             self.nv.insert(nv::BDB_NODE_IS_ON_A_NETWORK, vec![0]);
-            self.sensors.clear();
         }
         if option & 0x01 != 0 {
             let kept = [nv::NIB, nv::BDB_NODE_IS_ON_A_NETWORK, nv::STARTUP_OPTION];
@@ -128,30 +148,46 @@ impl Coordinator {
         self.running = false;
         self.booted_us = now_us;
         self.join_until_us = i64::MIN;
+        self.install_codes_only = false;
         self.direct_callbacks = self.byte(nv::ZDO_DIRECT_CB) == 1;
+        let own = self.nv.entry(nv::EXTADDR).or_insert_with(|| self.hardware_ieee.to_le_bytes().to_vec());
+        self.ieee = Fields(own).u64().unwrap_or(self.hardware_ieee);
+        self.load_network();
     }
 
-    fn byte(&self, item: u16) -> u8 {
-        self.nv.get(&item).and_then(|value| value.first()).copied().unwrap_or(0)
+    /// A frame goes out to the sensor at `index`, and is a new one to it.
+    fn transmit(&mut self, index: usize) {
+        self.counter = self.counter.saturating_add(1);
+        self.sensors[index].heard = self.counter;
+        if self.counter.is_multiple_of(COUNTER_STEP) {
+            self.keep_counter();
+        }
     }
 
-    fn formed(&self) -> bool {
-        self.byte(nv::BDB_NODE_IS_ON_A_NETWORK) == 1 && self.nv.contains_key(&nv::NIB)
+    /// Member of the network that runs here, and not deaf because the coordinator's counter fell behind.
+    fn is_ours(&self, sensor: &Sensor) -> bool {
+        sensor.network.is_some() && sensor.network == self.network && self.counter >= sensor.heard
     }
 
-    fn store_network(&mut self) {
-        let mut nib = vec![0; NIB_SIZE];
-        nib[NIB_CHANNEL] = CHANNEL;
-        nib[28..36].copy_from_slice(&self.ieee.to_le_bytes());
-        nib[36..38].copy_from_slice(&self.pan().to_le_bytes());
-        self.nv.insert(nv::NIB, nib);
-        self.nv.insert(nv::BDB_NODE_IS_ON_A_NETWORK, vec![1]);
-        self.nv.insert(nv::PANID, self.pan().to_le_bytes().to_vec());
+    /// Sensors as they are, to be taken to another dongle.
+    pub fn paired(&self) -> Vec<Sensor> {
+        self.sensors.clone()
     }
 
-    fn pan(&self) -> u16 {
-        let stored = self.nv.get(&nv::PANID).and_then(|value| Fields(value).u16()).unwrap_or(0xFFFF);
-        if stored == 0xFFFF { 0x1A62 } else { stored }
+    /// Time passes: so many frames go to each sensor.
+    pub fn talk(&mut self, frames: u32) {
+        for _ in 0..frames {
+            for index in 0..self.sensors.len() {
+                if self.is_ours(&self.sensors[index]) {
+                    self.transmit(index);
+                }
+            }
+        }
+    }
+
+    /// Sensors that were paired with another dongle come into reach.
+    pub fn bring(&mut self, sensors: Vec<Sensor>) {
+        self.sensors.extend(sensors);
     }
 
     /// What the dongle says to a frame from the host.
@@ -176,6 +212,7 @@ impl Coordinator {
             0x2107..=0x2109 | 0x2112 | 0x2113 | 0x211C | 0x211D => {
                 self.memory(frame.command, fields, now_us).map(|data| vec![answer(frame, data)])
             }
+            0x2130..=0x2134 => self.table(frame.command, fields).map(|data| vec![answer(frame, data)]),
             0x2400 => self.register(fields).map(|status| vec![answer(frame, [status])]),
             0x2401 => self.send(frame, fields, now_us),
             0x2540 => fields.0.first().map(|_| {
@@ -188,6 +225,11 @@ impl Coordinator {
                 vec![answer(frame, [OK])]
             }),
             0x2500..=0x25FF => self.zdo(frame, fields, now_us),
+            0x2F04 => self.add_install_code(fields).map(|status| vec![answer(frame, [status])]),
+            0x2F06 => { fields }.u8().map(|only| {
+                self.install_codes_only = only == 1;
+                vec![answer(frame, [OK])]
+            }),
             0x2700 => Some(vec![answer(frame, self.device_info())]),
             0x270A => Some(vec![answer(frame, [OK])]),
             0x2740 => { fields }.u64().map(|ieee| {
@@ -211,54 +253,6 @@ impl Coordinator {
         Frame::new(0x6000, [error, cmd0, cmd1])
     }
 
-    fn memory(&mut self, command: u16, mut fields: Fields<'_>, now_us: i64) -> Option<Vec<u8>> {
-        let item = fields.u16()?;
-        match command {
-            0x2107 => {
-                let (length, given) = (fields.u16()?, fields.u8()?);
-                let mut value = fields.take(given.into())?.to_vec();
-                value.resize(length.into(), 0);
-                let status = if self.nv.contains_key(&item) { OK } else { NV_CREATED };
-                self.nv.entry(item).or_insert(value);
-                Some(vec![status])
-            }
-            0x2108 | 0x211C => {
-                let offset = if command == 0x2108 { fields.u8()?.into() } else { fields.u16()? };
-                let mut value = self.nv.get(&item).cloned().unwrap_or_default();
-                if item == nv::NIB && self.formed_us.is_some_and(|formed| now_us < formed + NIB_SETTLES_US) {
-                    value[NIB_CHANNEL] = 0;
-                }
-                let part = value.get(usize::from(offset)..).unwrap_or(&[]);
-                let part = &part[..part.len().min(246)];
-                let status = if part.is_empty() { NV_FAILED } else { OK };
-                Some([&[status, part.len() as u8], part].concat())
-            }
-            0x2109 | 0x211D => {
-                let wide = command == 0x211D;
-                let offset = if wide { fields.u16()? } else { fields.u8()?.into() };
-                let length = if wide { fields.u16()? } else { fields.u8()?.into() };
-                let value = fields.take(length.into())?;
-                let place =
-                    self.nv.get_mut(&item).and_then(|held| held.get_mut(offset.into()..)?.get_mut(..length.into()));
-                let Some(place) = place else { return Some(vec![NV_FAILED]) };
-                place.copy_from_slice(value);
-                Some(vec![OK])
-            }
-            0x2112 => {
-                let length = fields.u16()?;
-                match self.nv.get(&item).map(Vec::len) {
-                    None => Some(vec![NV_CREATED]),
-                    Some(held) if held == usize::from(length) => {
-                        self.nv.remove(&item);
-                        Some(vec![OK])
-                    }
-                    Some(_) => Some(vec![NV_BAD_LENGTH]),
-                }
-            }
-            _ => Some((self.nv.get(&item).map_or(0, Vec::len) as u16).to_le_bytes().to_vec()),
-        }
-    }
-
     fn commission(&mut self, mode: u8, now_us: i64) -> Vec<Frame> {
         const FORMATION: u8 = 0x04;
         if mode & FORMATION == 0 || self.byte(nv::LOGICAL_TYPE) != 0 {
@@ -271,6 +265,7 @@ impl Coordinator {
             return frames;
         }
         self.store_network();
+        self.load_network();
         self.formed_us = Some(now_us);
         let mut frames = vec![Frame::new(0x45C0, [8])];
         frames.extend(self.start());
@@ -329,11 +324,16 @@ impl Coordinator {
         }
         let confirm = |status| Frame::new(0x4480, [status, endpoint, transaction]);
         let mut frames = vec![answer(request, [OK])];
-        let Some(index) = self.sensors.iter().position(|sensor| sensor.nwk == nwk) else {
+        let Some(index) = self.sensors.iter().position(|sensor| sensor.nwk == nwk && self.is_ours(sensor)) else {
             frames.push(confirm(NO_ROUTE));
             return Some(frames);
         };
-        frames.push(confirm(OK));
+        self.transmit(index);
+        let status = self.confirms.pop_front().unwrap_or(if self.sleeps() { EXPIRED } else { OK });
+        frames.push(confirm(status));
+        if status != OK {
+            return Some(frames);
+        }
         match zcl::respond(data, cluster, &self.sensors[index].attributes) {
             Outcome::DefaultResponse => self.counters.default_responses += 1,
             Outcome::Configured(bytes) => {
@@ -351,8 +351,9 @@ impl Coordinator {
     /// The frames of one report, a frame per cluster and manufacturer code. `None`: the radio message goes nowhere,
     /// because the sensor is unknown here, too much was put in one frame, or the host has not registered.
     pub fn report(&mut self, ieee: u64, endpoint: u8, reports: &[AttributeReport], now_us: i64) -> Option<Vec<Frame>> {
-        let registered = self.registered();
-        let sensor = self.sensors.iter_mut().find(|sensor| sensor.spec.ieee == ieee)?;
+        let at = self.sensors.iter().position(|sensor| sensor.spec.ieee == ieee)?;
+        let registered = self.registered() && self.is_ours(&self.sensors[at]);
+        let sensor = &mut self.sensors[at];
         let nwk = sensor.nwk;
         let mut messages = Vec::new();
         for group in reports.chunk_by(|a, b| (a.cluster, a.mfr_code) == (b.cluster, b.mfr_code)) {
@@ -365,7 +366,59 @@ impl Coordinator {
         if !registered || messages.iter().any(|(_, zcl)| zcl.len() > MAX_ZCL) {
             return None;
         }
-        Some(messages.iter().map(|(cluster, zcl)| self.incoming(nwk, endpoint, 1, *cluster, zcl, now_us)).collect())
+        let mut frames = Vec::new();
+        for (cluster, zcl) in messages {
+            let long =
+                self.extended > 0.0 && self.rng.random_bool(self.extended) && zcl.len() + 30 <= super::frame::MAX_DATA;
+            frames.push(if long {
+                self.incoming_long(nwk, endpoint, cluster, &zcl, now_us)
+            } else {
+                self.incoming(nwk, endpoint, 1, cluster, &zcl, now_us)
+            });
+        }
+        Some(frames)
+    }
+
+    /// AF_INCOMING_MSG_EXT.
+    fn incoming_long(&self, nwk: u16, from: u8, cluster: u16, zcl: &[u8], now_us: i64) -> Frame {
+        let mut data = vec![0, 0];
+        data.extend(cluster.to_le_bytes());
+        data.push(2);
+        data.extend(u64::from(nwk).to_le_bytes());
+        data.push(from);
+        data.extend(self.pan().to_le_bytes());
+        data.extend([1, 0, 180, 0]);
+        data.extend((((now_us - self.booted_us) / 320) as u32).to_le_bytes());
+        data.push(0);
+        data.extend((zcl.len() as u16).to_le_bytes());
+        data.extend(zcl);
+        data.extend(nwk.to_le_bytes());
+        data.push(29);
+        Frame::new(0x4482, data)
+    }
+
+    /// APP_CNF_BDB_ADD_INSTALLCODE: format 1 is 16 bytes and their CRC.
+    fn add_install_code(&mut self, mut fields: Fields<'_>) -> Option<u8> {
+        let (format, ieee) = (fields.u8()?, fields.u64()?);
+        if format != 1 || fields.0.len() != 18 {
+            return Some(INVALID_PARAMETER);
+        }
+        self.counters.install_codes += u64::from(self.install_codes.insert(ieee));
+        Some(OK)
+    }
+
+    /// Where a sensor is.
+    pub(super) fn nwk(&self, ieee: u64) -> Option<u16> {
+        self.sensors.iter().find(|sensor| sensor.spec.ieee == ieee).map(|sensor| sensor.nwk)
+    }
+
+    /// Whether a sensor sleeps through what is asked of it now.
+    pub(super) fn sleeps(&mut self) -> bool {
+        self.asleep > 0.0 && self.rng.random_bool(self.asleep)
+    }
+
+    pub(super) fn join_window_s(&self, now_us: i64) -> i64 {
+        (self.join_until_us.saturating_sub(now_us)).max(0) / 1_000_000
     }
 
     /// AF_INCOMING_MSG, with the tail that TI leaves out of its table.
@@ -388,16 +441,18 @@ impl Coordinator {
             return held.nwk;
         }
         let nwk = self.free_nwk();
-        self.sensors.push(Sensor { attributes: zcl::basic(&spec), spec, nwk, sequence: 0 });
+        let (network, heard) = (self.network, 0);
+        self.sensors.push(Sensor { attributes: zcl::basic(&spec), spec, nwk, network, heard, sequence: 0 });
         nwk
     }
 
     /// A new sensor joins. Refused (`None`) unless the network runs and the join window is open.
     pub fn join(&mut self, spec: DeviceSpec, now_us: i64) -> Option<Vec<Frame>> {
-        if !self.running || now_us >= self.join_until_us {
+        let ieee = spec.ieee;
+        let barred = self.install_codes_only && !self.install_codes.contains(&ieee);
+        if !self.running || now_us >= self.join_until_us || barred {
             return None;
         }
-        let ieee = spec.ieee;
         self.sensors.retain(|sensor| sensor.spec.ieee != ieee);
         self.know(spec);
         self.announce(ieee)
@@ -408,6 +463,24 @@ impl Coordinator {
         let nwk = self.free_nwk();
         self.sensors.iter_mut().find(|sensor| sensor.spec.ieee == ieee)?.nwk = nwk;
         if self.running { self.announce(ieee) } else { None }
+    }
+
+    /// Two sensors get each other's short address.
+    pub fn swap(&mut self, one: u64, other: u64, how: Announced) -> Option<Vec<Frame>> {
+        let at = |ieee| self.sensors.iter().position(|sensor| sensor.spec.ieee == ieee);
+        let (first, second) = (at(one)?, at(other)?);
+        let nwk = self.sensors[first].nwk;
+        self.sensors[first].nwk = std::mem::replace(&mut self.sensors[second].nwk, nwk);
+        if !self.running {
+            return None;
+        }
+        let said = match how {
+            Announced::Both => 2,
+            Announced::Joined => 1,
+            Announced::Nothing => 0,
+        };
+        let frames = [one, other].map(|ieee| self.announce(ieee).unwrap_or_default());
+        Some(frames.into_iter().flat_map(|frames| frames.into_iter().take(said)).collect())
     }
 
     fn announce(&self, ieee: u64) -> Option<Vec<Frame>> {
@@ -442,7 +515,10 @@ impl Coordinator {
     pub(super) fn ieee_of(&self, nwk: u16) -> Option<u64> {
         match nwk {
             0 => Some(self.ieee),
-            _ => self.sensors.iter().find(|sensor| sensor.nwk == nwk).map(|sensor| sensor.spec.ieee),
+            _ => {
+                let mut ours = self.sensors.iter().filter(|sensor| self.is_ours(sensor));
+                ours.find(|sensor| sensor.nwk == nwk).map(|sensor| sensor.spec.ieee)
+            }
         }
     }
 
@@ -482,19 +558,4 @@ fn subsystem_exists(command: u16) -> bool {
 /// The synchronous answer to a request: the same command with type 3.
 pub(super) fn answer(request: &Frame, data: impl Into<Vec<u8>>) -> Frame {
     Frame::new(request.command | 0x4000, data)
-}
-
-fn factory() -> BTreeMap<u16, Vec<u8>> {
-    [
-        (nv::STARTUP_OPTION, vec![0]),
-        (nv::EXTENDED_PAN_ID, vec![0xFF; 8]),
-        (nv::BDB_NODE_IS_ON_A_NETWORK, vec![0]),
-        (nv::PRECFGKEY, vec![0xFF; 16]),
-        (nv::PRECFGKEYS_ENABLE, vec![1]),
-        (nv::PANID, vec![0xFF, 0xFF]),
-        (nv::CHANLIST, 0x0000_0800_u32.to_le_bytes().to_vec()),
-        (nv::LOGICAL_TYPE, vec![0]),
-        (nv::ZDO_DIRECT_CB, vec![0]),
-    ]
-    .into()
 }

@@ -32,7 +32,7 @@ impl Frame {
 }
 
 /// Finds frames in bytes that arrive in any pieces, with anything between them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Decoder {
     buffer: Vec<u8>,
     /// Frames whose check was wrong.

@@ -5,6 +5,7 @@
 mod coordinator;
 mod faults;
 pub mod frame;
+mod memory;
 mod zcl;
 mod zdo;
 
@@ -37,12 +38,38 @@ pub struct DongleOptions {
     pub direct_callbacks: bool,
     /// What goes wrong on the line.
     pub faults: LineFaults,
+    /// Probability that a message of a sensor comes in the long form, AF_INCOMING_MSG_EXT.
+    pub extended: f64,
+    /// Probability that a sensor sleeps through a request: confirmed as expired (0xF0), or no answer at all.
+    pub asleep: f64,
 }
 
 impl Default for DongleOptions {
     fn default() -> Self {
-        Self { ieee: 0x00124b0029000001, formed: true, direct_callbacks: true, faults: LineFaults::default() }
+        Self {
+            ieee: 0x00124b0029000001,
+            formed: true,
+            direct_callbacks: true,
+            faults: LineFaults::default(),
+            extended: 0.0,
+            asleep: 0.0,
+        }
     }
+}
+
+/// Sensors and what they remember of their network.
+#[derive(Clone, Debug)]
+pub struct Paired(Vec<coordinator::Sensor>);
+
+/// What the host hears of a sensor that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// ZDO_TC_DEV_IND and ZDO_END_DEVICE_ANNCE_IND.
+    Both,
+    /// Only the first: the announcement is a broadcast, and gets lost.
+    Joined,
+    /// Nothing.
+    Nothing,
 }
 
 /// What the dongle has seen and done.
@@ -66,6 +93,8 @@ pub struct DongleCounters {
     pub bound: u64,
     /// Configure Reporting requests carried out.
     pub configured: u64,
+    /// Install codes taken.
+    pub install_codes: u64,
 }
 
 /// A running dongle; it stops when dropped.
@@ -115,6 +144,22 @@ impl Dongle {
         lock(&self.shared.coordinator).know(spec)
     }
 
+    /// The sensors with what they remember of their network, to be taken to another dongle.
+    pub fn paired(&self) -> Paired {
+        Paired(lock(&self.shared.coordinator).paired())
+    }
+
+    /// Sensors paired with another dongle come into reach: heard only if this one has their network, its key, and a
+    /// frame counter ahead of the last they heard.
+    pub fn bring(&self, sensors: Paired) {
+        lock(&self.shared.coordinator).bring(sensors.0);
+    }
+
+    /// The coordinator sends so many frames to each of its sensors.
+    pub fn talk(&self, frames: u32) {
+        lock(&self.shared.coordinator).talk(frames);
+    }
+
     /// A new sensor joins; `false` when the join window is closed or the network does not run.
     pub async fn join(&self, spec: DeviceSpec) -> bool {
         self.shared.say(|coordinator, now_us| coordinator.join(spec, now_us)).await
@@ -123,6 +168,21 @@ impl Dongle {
     /// A sensor comes back under a new short address; `false` when it is unknown or the network does not run.
     pub async fn rejoin(&self, ieee: u64) -> bool {
         self.shared.say(|coordinator, _| coordinator.rejoin(ieee)).await
+    }
+
+    /// Two sensors come back with each other's short address; `false` when one is unknown or the network does not run.
+    pub async fn swap(&self, one: u64, other: u64, how: Announced) -> bool {
+        self.shared.say(|coordinator, _| coordinator.swap(one, other, how)).await
+    }
+
+    /// The statuses of the next AF_DATA_CONFIRMs; a message that is not confirmed as sent does not reach its sensor.
+    pub fn confirm_next(&self, statuses: &[u8]) {
+        lock(&self.shared.coordinator).confirms.extend(statuses);
+    }
+
+    /// Seconds that the join window stays open.
+    pub fn join_window_s(&self) -> i64 {
+        lock(&self.shared.coordinator).join_window_s(self.shared.clock.mono_us())
     }
 
     /// A sensor leaves the network; `false` when it is unknown or the network does not run.
@@ -149,6 +209,11 @@ impl Dongle {
     pub async fn raw(&self, bytes: &[u8]) {
         let _line = self.shared.line.lock().await;
         self.shared.pty.write(bytes).await;
+    }
+
+    /// Where a sensor is in the network; `None`: it is in none.
+    pub fn nwk(&self, ieee: u64) -> Option<u16> {
+        lock(&self.shared.coordinator).nwk(ieee)
     }
 
     /// Counters so far.
@@ -183,9 +248,9 @@ impl Shared {
 
     async fn write(&self, line: &mut Line, frame: &Frame) -> bool {
         const PAUSE: Duration = Duration::from_millis(20);
-        let (pieces, duplicates) = line.pieces(frame);
-        lock(&self.coordinator).counters.duplicates += duplicates;
-        for (index, piece) in pieces.iter().enumerate() {
+        let written = line.write(frame);
+        lock(&self.coordinator).counters.duplicates += written.duplicates;
+        for (index, piece) in written.pieces.iter().enumerate() {
             if index > 0 {
                 self.clock.sleep(PAUSE).await;
             }
@@ -193,7 +258,7 @@ impl Shared {
                 return false;
             }
         }
-        true
+        !written.lost
     }
 }
 

@@ -12,6 +12,10 @@ impl Coordinator {
     /// `None`: the request is too short.
     pub(super) fn zdo(&mut self, request: &Frame, mut fields: Fields<'_>, now_us: i64) -> Option<Vec<Frame>> {
         let mut frames = vec![answer(request, [OK])];
+        // Descriptors and bindings are the sensor's own to tell.
+        if matches!(request.command, 0x2502 | 0x2504 | 0x2505 | 0x2521) && self.sleeps() {
+            return Some(frames);
+        }
         match request.command {
             0x2536 => {
                 let (_mode, _to, seconds, _significance) = (fields.u8()?, fields.u16()?, fields.u8()?, fields.u8()?);

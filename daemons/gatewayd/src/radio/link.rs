@@ -95,6 +95,12 @@ impl Link {
         self.send(command, data, Duration::ZERO, None).await
     }
 
+    /// Sends bytes that are no frame.
+    pub async fn raw(&self, bytes: &[u8]) -> Result<(), LinkError> {
+        let request = Request { frame: bytes.to_vec(), command: 0, limit: Duration::ZERO, reply: None };
+        self.requests.send(request).await.map_err(|_| LinkError::Closed)
+    }
+
     async fn send(
         &self,
         command: u16,

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use medmon_core::noun::{Ieee, Vital};
+use medmon_core::noun::{Ieee, Settings, Vital};
 
 use super::zcl::{self, Attribute, Record};
 
@@ -131,6 +131,44 @@ pub struct Origin<'a> {
     pub mfr_code: Option<u16>,
 }
 
+/// How a device is to report one attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reporting {
+    /// Attribute id.
+    pub attribute: u16,
+    /// ZCL type id.
+    pub kind: u8,
+    /// Under which manufacturer code; `None` = the row names none.
+    pub mfr_code: Option<u16>,
+    /// Not more often than this, s.
+    pub min_s: u16,
+    /// Not less often than this, s.
+    pub max_s: u16,
+    /// Least change worth a report, as a value of the type; empty where the type is not analogue.
+    pub change: Vec<u8>,
+}
+
+impl Reporting {
+    /// As a record of Configure Reporting.
+    pub fn record(&self) -> Vec<u8> {
+        let mut record = vec![0];
+        record.extend(self.attribute.to_le_bytes());
+        record.push(self.kind);
+        record.extend(self.min_s.to_le_bytes());
+        record.extend(self.max_s.to_le_bytes());
+        record.extend(&self.change);
+        record
+    }
+}
+
+/// What is worth a report of its own, in the vital's unit.
+fn least_change(vital: Vital) -> f64 {
+    match vital {
+        Vital::TEMPERATURE | Vital::BATTERY_VOLTAGE => 0.1,
+        _ => 1.0,
+    }
+}
+
 /// All rows in force.
 #[derive(Clone, Debug)]
 pub struct Map {
@@ -149,9 +187,16 @@ impl Map {
         Ok(Self { rules })
     }
 
-    /// The clusters that carry vitals of `origin`, each once: what to bind and to configure.
-    pub fn clusters(&self) -> Vec<(u16, u16, u8, Option<u16>)> {
-        self.rules.iter().map(|rule| (rule.row.cluster, rule.row.attribute, rule.kind, rule.row.mfr_code)).collect()
+    /// What of `origin`'s cluster carries vitals: what to configure there. The manufacturer code of `origin` is not looked
+    /// at; the rows say which one to ask under.
+    pub fn reporting(&self, origin: Origin<'_>, settings: &Settings) -> Vec<Reporting> {
+        let mut found: Vec<Reporting> = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.fits(origin)) {
+            if !found.iter().any(|known| known.attribute == rule.row.attribute) {
+                found.push(rule.reporting(settings));
+            }
+        }
+        found
     }
 
     /// What `record` from `origin` means.
@@ -183,12 +228,40 @@ impl Map {
 
 impl Rule {
     fn matches(&self, origin: Origin<'_>, attribute: u16) -> bool {
+        self.row.attribute == attribute
+            && self.row.mfr_code.is_none_or(|code| Some(code) == origin.mfr_code)
+            && self.fits(origin)
+    }
+
+    /// How often a device should report this: at least three times within what counts as silence.
+    fn reporting(&self, settings: &Settings) -> Reporting {
+        let (vital, least_change) = match self.target {
+            Target::Scalar(vital) => (vital, least_change(vital)),
+            Target::Axis(_) | Target::Burst => (Vital::ACCELERATION, 0.05),
+        };
+        let max_s = (settings.silence_s(vital) / 3).clamp(1, 0xFFFE) as u16;
+        // Fast vitals as fast as the device likes to the second; a battery need not speak for every half percent.
+        let min_s = match vital {
+            Vital::ACCELERATION => 0,
+            _ if settings.cadence_s(vital) > 600 => 60.min(max_s),
+            _ => 1.min(max_s),
+        };
+        let change = (least_change / self.row.scale.abs()).max(f64::MIN_POSITIVE);
+        Reporting {
+            attribute: self.row.attribute,
+            kind: self.kind,
+            mfr_code: self.row.mfr_code,
+            min_s,
+            max_s,
+            change: zcl::change(self.kind, change),
+        }
+    }
+
+    fn fits(&self, origin: Origin<'_>) -> bool {
         let row = &self.row;
         row.cluster == origin.cluster
-            && row.attribute == attribute
             && row.ieee.is_none_or(|ieee| ieee == origin.ieee)
             && row.endpoint.is_none_or(|endpoint| endpoint == origin.endpoint)
-            && row.mfr_code.is_none_or(|code| Some(code) == origin.mfr_code)
             && row.model.as_deref().is_none_or(|pattern| glob(pattern, origin.model))
             && row.manufacturer.as_deref().is_none_or(|pattern| glob(pattern, origin.manufacturer))
     }
@@ -276,7 +349,7 @@ fn burst(value: &Attribute) -> Option<Mapped> {
 }
 
 /// `*` any run, `?` any one character; nothing else is special.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     fn go(pattern: &[char], text: &[char]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
@@ -356,6 +429,18 @@ mod tests {
         let origin = Origin { cluster: 257, ..ORIGIN };
         let value = record(1288, 0x25, Attribute::Unsigned(0x0001_FC18_0003));
         assert_eq!(user(packed).unwrap().apply(origin, &value), Ok(Mapped::Axis(1, -1.0)));
+    }
+
+    #[test]
+    fn a_device_is_told_to_report_thrice_within_its_silence_time() {
+        let map = Map::new(&[]).unwrap();
+        let at = |cluster| map.reporting(Origin { cluster, mfr_code: None, ..ORIGIN }, &Settings::default());
+        let temperature = at(0x0402);
+        // 10 minutes of silence; 0.1 degC is 10 hundredths.
+        assert_eq!((temperature[0].max_s, &temperature[0].change[..]), (200, &[10, 0][..]));
+        assert_eq!(temperature[0].record(), [0, 0, 0, 0x29, 1, 0, 200, 0, 10, 0]);
+        assert_eq!(at(0xFC82)[0].change, [0; 0], "an octet string is not analogue");
+        assert_eq!((at(0xFC80)[0].mfr_code, at(0xFC02).len(), at(0x0006).len()), (Some(0xFFF1), 3, 0));
     }
 
     #[test]

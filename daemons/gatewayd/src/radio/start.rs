@@ -1,6 +1,7 @@
-//! Start-up of a Z-Stack 3.x coordinator: check, form only when told to, start, register our endpoint.
+//! Start-up of a Z-Stack 3.x coordinator: check whose network it holds, form or restore only when told to, start,
+//! register our endpoint.
 //!
-//! A formed dongle is never wiped here: every sensor would have to be paired again.
+//! A formed dongle is never wiped without a word from somebody: every sensor would have to be paired again.
 
 use std::time::Duration;
 
@@ -9,36 +10,32 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use medmon_core::noun::Ieee;
 use medmon_kit::Clock;
 
+use super::backup::Vault;
+use super::counters::Counters;
 use super::link::{Indication, Link, LinkError};
+use super::network::{Network, Store};
+use super::{Ask, nv};
 
 const SYS_PING: u16 = 0x2101;
 const SYS_VERSION: u16 = 0x2102;
-const SYS_NV_INIT: u16 = 0x2107;
-const SYS_NV_READ: u16 = 0x2108;
-const SYS_NV_WRITE: u16 = 0x2109;
-const SYS_NV_LENGTH: u16 = 0x2113;
 const SYS_RESET: u16 = 0x4100;
 pub(super) const SYS_RESET_IND: u16 = 0x4180;
 const UTIL_DEVICE_INFO: u16 = 0x2700;
 const BDB_SET_CHANNEL: u16 = 0x2F08;
 const BDB_START: u16 = 0x2F05;
-const ZDO_STATE_CHANGE: u16 = 0x45C0;
+pub(super) const ZDO_STATE_CHANGE: u16 = 0x45C0;
 const AF_REGISTER: u16 = 0x2400;
 
-const NV_STARTUP_OPTION: u16 = 0x0003;
-const NV_NIB: u16 = 0x0021;
-const NV_BDB_FORMED: u16 = 0x0055;
-const NV_PAN_ID: u16 = 0x0083;
-const NV_CHANNELS: u16 = 0x0084;
-const NV_LOGICAL_TYPE: u16 = 0x0087;
-const NV_DIRECT_CB: u16 = 0x008F;
-const NV_NETWORK_KEY: u16 = 0x0062;
-const NV_KEYS_ENABLE: u16 = 0x0063;
-
+const LOADER_RUN: u8 = 0xEF;
 const COORDINATOR_STARTED: u8 = 9;
 const RESET_LIMIT: Duration = Duration::from_secs(30);
 const START_LIMIT: Duration = Duration::from_mins(1);
 const COMMISSIONING_LIMIT: Duration = Duration::from_secs(40);
+/// A dongle that resets itself oftener while it starts is broken, or its power is.
+const RESTARTS: usize = 10;
+/// A new network settles within some ten seconds.
+const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE_TRIES: u64 = 30;
 /// Channel 11, 15, 20, 25: between the common Wi-Fi channels.
 const CHANNEL_MASK: u32 = 1 << 11 | 1 << 15 | 1 << 20 | 1 << 25;
 
@@ -51,15 +48,51 @@ pub enum StartError {
     /// It does not speak as it should.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// Not even after it was told to leave its loader.
+    #[error("nothing on this port answers as a Zigbee dongle: is gateway.radio.port the right one?")]
+    Silent,
     /// An old stack with other rules.
     #[error("this dongle runs Z-Stack Home 1.2 (or no Z-Stack 3): flash Z-Stack 3.x.0 for CC2652/CC1352 onto it")]
     OldStack,
     /// Blank, and nobody said that a network may be formed.
     #[error("this dongle has no network; set gateway.radio.form_network = true once, then pair the sensors")]
     NotFormed,
+    /// Blank, and this home has a network.
+    #[error(
+        "this dongle is blank, but the sensors of this home belong to a network ({stored}) and would not be heard: put \
+         the right dongle back; or {restore}; or `medmon local radio form --yes-all-sensors-must-rejoin` begins anew"
+    )]
+    Blank {
+        /// The network of this home.
+        stored: String,
+        /// What can be said of a backup.
+        restore: &'static str,
+    },
+    /// Another network than this home's.
+    #[error(
+        "this dongle's network ({found}) is not the one that this home's sensors belong to ({stored}); none would be \
+         heard: put the right dongle back; or `medmon local radio restore --yes-overwrite` puts this home's network \
+         onto this one; or, if this dongle's is the right one, `medmon local radio adopt`; or \
+         `medmon local radio form --yes-all-sensors-must-rejoin` begins anew"
+    )]
+    OtherNetwork {
+        /// The network of this home.
+        stored: String,
+        /// The dongle's.
+        found: String,
+    },
+    /// A restore would destroy a network.
+    #[error("this dongle holds a network ({0}); `medmon local radio restore --yes-overwrite` replaces it")]
+    NotBlank(String),
+    /// A backup or a file.
+    #[error("{0}")]
+    File(String),
     /// It did not come up.
     #[error("the Zigbee network did not start within {0} s")]
     NotStarted(u64),
+    /// It reset itself while it started.
+    #[error("the dongle resets itself again and again while it starts: try another USB port or cable")]
+    Reset,
 }
 
 /// A running coordinator.
@@ -71,14 +104,26 @@ pub struct Coordinator {
     pub version: [u8; 3],
 }
 
-/// Brings the dongle up. `seed` makes a new network's key; it is used only where `form` is set and the dongle blank.
+/// What to start by.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// May a blank dongle form a network?
+    pub form: bool,
+    /// What somebody asked for, once.
+    pub wish: Option<Ask>,
+    /// The network of this home.
+    pub store: &'a Store,
+    /// Its backup.
+    pub vault: &'a Vault,
+}
+
+/// Brings the dongle up with this home's network, or says why not.
 pub async fn start(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
-    form: bool,
-    seed: [u8; 16],
-) -> Result<Coordinator, StartError> {
+    plan: Plan<'_>,
+) -> Result<(Coordinator, Option<Network>), StartError> {
     let capabilities = ping(link, clock).await?;
     let version = link.request(SYS_VERSION, &[]).await?;
     let product = *version.get(1).ok_or(LinkError::Short(SYS_VERSION))?;
@@ -86,24 +131,85 @@ pub async fn start(
     if capabilities & 1 << 10 == 0 || product == 0 {
         return Err(StartError::OldStack);
     }
-    if nv_read(link, NV_BDB_FORMED).await? != Some(vec![1]) || nv_read(link, NV_NIB).await?.is_none() {
-        if !form {
-            return Err(StartError::NotFormed);
+    let formed = nv::read(link, nv::FORMED).await? == Some(vec![1]) && nv::read(link, nv::NIB).await?.is_some();
+    let found = if formed { Network::of(link, device_info(link).await?.0).await? } else { None };
+    // Whoever replaces the stored network need not be able to read it.
+    let stored = match plan.wish {
+        Some(Ask::Adopt | Ask::Form { .. }) => None,
+        _ => plan.store.read().map_err(StartError::File)?,
+    };
+    match plan.wish {
+        Some(Ask::Form { .. }) => form(link, indications, clock).await?,
+        Some(Ask::Restore { overwrite }) => {
+            if let Some(found) = found.filter(|_| !overwrite) {
+                return Err(StartError::NotBlank(found.to_string()));
+            }
+            restore(link, indications, clock, plan.vault).await?;
         }
-        prepare_network(link, indications, clock, seed).await?;
-        bring_up(link, indications, clock, true).await?;
-    } else {
-        if nv_read(link, NV_DIRECT_CB).await? != Some(vec![1]) {
-            nv_write(link, NV_DIRECT_CB, &[1]).await?;
-            reset(link, indications, clock).await?;
+        _ if formed => {
+            if let Some((stored, found)) = stored.zip(found).filter(|(stored, found)| !stored.is(found)) {
+                return Err(StartError::OtherNetwork { stored: stored.to_string(), found: found.to_string() });
+            }
+            if nv::read(link, nv::DIRECT_CB).await? != Some(vec![1]) {
+                nv::write(link, nv::DIRECT_CB, &[1]).await?;
+                reset(link, indications, clock).await?;
+            }
+            if device_info(link).await?.1 != COORDINATOR_STARTED {
+                bring_up(link, indications, clock, false).await?;
+            }
         }
-        if device_info(link).await?.1 != COORDINATOR_STARTED {
-            bring_up(link, indications, clock, false).await?;
-        }
+        _ => match stored {
+            Some(stored) => {
+                let restore = if plan.vault.exists() {
+                    "`medmon local radio restore` puts the network onto this one, and no sensor need be paired again"
+                } else {
+                    "restore a backup (radio.backup and backup.key), of which there is none here"
+                };
+                return Err(StartError::Blank { stored: stored.to_string(), restore });
+            }
+            None if plan.form => form(link, indications, clock).await?,
+            None => return Err(StartError::NotFormed),
+        },
     }
-    register(link).await?;
     let version = [2, 3, 4].map(|at| version.get(at).copied().unwrap_or(0));
-    Ok(Coordinator { ieee: device_info(link).await?.0, version })
+    let coordinator = Coordinator { ieee: device_info(link).await?.0, version };
+    let network = Network::of(link, coordinator.ieee).await?;
+    if let Some(network) = &network {
+        plan.store.keep(network).map_err(StartError::File)?;
+    }
+    // Only now is anything heard: whose network this is, is written down.
+    register(link).await?;
+    Ok((coordinator, network))
+}
+
+/// Wipes the dongle and forms a new network with a new key.
+async fn form(link: &Link, indications: &mut UnboundedReceiver<Indication>, clock: &Clock) -> Result<(), StartError> {
+    tracing::warn!("forming a new Zigbee network");
+    prepare_network(link, indications, clock).await?;
+    bring_up(link, indications, clock, true).await?;
+    // A new network's channel shows in the dongle's memory only after a while, and a reset before loses it.
+    for _ in 0..SETTLE_TRIES {
+        if Network::of(link, device_info(link).await?.0).await?.is_some() {
+            return Ok(());
+        }
+        clock.sleep(SETTLE).await;
+    }
+    Err(StartError::NotStarted(SETTLE_TRIES * SETTLE.as_secs()))
+}
+
+/// Puts the backup onto the dongle. A passing network is formed first, so that its memory is in order.
+async fn restore(
+    link: &Link,
+    indications: &mut UnboundedReceiver<Indication>,
+    clock: &Clock,
+    vault: &Vault,
+) -> Result<(), StartError> {
+    let backup = vault.open().map_err(|error| StartError::File(error.to_string()))?;
+    form(link, indications, clock).await?;
+    reset(link, indications, clock).await?;
+    backup.put(link, clock.utc_us()).await.map_err(|error| StartError::File(format!("restore: {error}")))?;
+    reset(link, indications, clock).await?;
+    bring_up(link, indications, clock, false).await
 }
 
 /// After a spontaneous reset: start and register again, without another reset.
@@ -111,51 +217,41 @@ pub async fn restart(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
+    counters: &Counters,
 ) -> Result<(), StartError> {
-    if device_info(link).await?.1 != COORDINATOR_STARTED {
-        bring_up(link, indications, clock, false).await?;
+    for _ in 0..RESTARTS {
+        let up = async {
+            if device_info(link).await?.1 != COORDINATOR_STARTED {
+                bring_up(link, indications, clock, false).await?;
+            }
+            register(link).await
+        };
+        match up.await {
+            // Again, before it was up.
+            Err(StartError::Reset) => counters.add("dongle_resets", 1),
+            ended => return ended,
+        }
     }
-    register(link).await
+    Err(StartError::Reset)
 }
 
-/// Is anybody there? A stick that has just been plugged in may need a second call.
+/// Is anybody there? A stick that waits in its loader is told to run: TI's serial loader takes `0xEF` for that.
 async fn ping(link: &Link, clock: &Clock) -> Result<u16, StartError> {
     let short = Duration::from_secs(2);
     let answer = match link.request_within(SYS_PING, &[], short).await {
         Err(LinkError::Timeout(_)) => {
-            clock.sleep(Duration::from_millis(500)).await;
-            link.request(SYS_PING, &[]).await?
+            link.raw(&[LOADER_RUN]).await?;
+            clock.sleep(Duration::from_secs(1)).await;
+            match link.request_within(SYS_PING, &[], short).await {
+                Err(LinkError::Timeout(_)) => return Err(StartError::Silent),
+                answer => answer?,
+            }
         }
         answer => answer?,
     };
     match answer[..] {
         [low, high, ..] => Ok(u16::from_le_bytes([low, high])),
         _ => Err(LinkError::Short(SYS_PING).into()),
-    }
-}
-
-async fn nv_read(link: &Link, item: u16) -> Result<Option<Vec<u8>>, LinkError> {
-    let id = item.to_le_bytes();
-    let length = link.request(SYS_NV_LENGTH, &id).await?;
-    if length.get(..2).is_none_or(|length| length == [0, 0]) {
-        return Ok(None);
-    }
-    let answer = link.request(SYS_NV_READ, &[id[0], id[1], 0]).await?;
-    match answer[..] {
-        [0, _, ref value @ ..] => Ok(Some(value.to_vec())),
-        _ => Ok(None),
-    }
-}
-
-async fn nv_write(link: &Link, item: u16, value: &[u8]) -> Result<(), LinkError> {
-    let (id, length) = (item.to_le_bytes(), value.len() as u8);
-    let init = [&[id[0], id[1], length, 0, length][..], value].concat();
-    link.request(SYS_NV_INIT, &init).await?;
-    let answer = link.request(SYS_NV_WRITE, &[&[id[0], id[1], 0, length][..], value].concat()).await?;
-    match answer[..] {
-        [0, ..] => Ok(()),
-        [status, ..] => Err(LinkError::Refused(SYS_NV_WRITE, status)),
-        [] => Err(LinkError::Short(SYS_NV_WRITE)),
     }
 }
 
@@ -168,20 +264,24 @@ async fn prepare_network(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
-    key: [u8; 16],
 ) -> Result<(), StartError> {
-    nv_write(link, NV_STARTUP_OPTION, &[3]).await?;
+    let mut secret = [0; 24];
+    getrandom::fill(&mut secret).map_err(|error| StartError::File(format!("no random numbers for a key: {error}")))?;
+    let (key, extended_pan) = secret.split_at(16);
+    nv::write(link, nv::STARTUP_OPTION, &[3]).await?;
     reset(link, indications, clock).await?;
     for (item, value) in [
-        (NV_STARTUP_OPTION, &[0][..]),
-        (NV_LOGICAL_TYPE, &[0]),
-        (NV_DIRECT_CB, &[1]),
-        (NV_PAN_ID, &[0xFF, 0xFF]),
-        (NV_NETWORK_KEY, &key),
-        (NV_KEYS_ENABLE, &[0]),
-        (NV_CHANNELS, &CHANNEL_MASK.to_le_bytes()),
+        (nv::STARTUP_OPTION, &[0][..]),
+        (nv::LOGICAL_TYPE, &[0]),
+        (nv::DIRECT_CB, &[1]),
+        (nv::PAN_ID, &[0xFF, 0xFF]),
+        (nv::EXTENDED_PAN_ID, extended_pan),
+        (nv::USE_EXTENDED_PAN_ID, extended_pan),
+        (nv::NETWORK_KEY, key),
+        (nv::KEYS_ENABLE, &[0]),
+        (nv::CHANNELS, &CHANNEL_MASK.to_le_bytes()),
     ] {
-        nv_write(link, item, value).await?;
+        nv::write(link, item, value).await?;
     }
     Ok(())
 }
@@ -237,6 +337,9 @@ async fn wait(
         while let Some(said) = indications.recv().await {
             if wanted(&said) {
                 return Ok(());
+            }
+            if said.command == SYS_RESET_IND {
+                return Err(StartError::Reset);
             }
         }
         Err(LinkError::Closed.into())

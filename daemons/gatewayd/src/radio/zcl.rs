@@ -9,6 +9,8 @@ pub const READ: u8 = 0x00;
 pub const READ_RESPONSE: u8 = 0x01;
 /// Asks a device to report by itself.
 pub const CONFIGURE: u8 = 0x06;
+/// Answer to [`CONFIGURE`].
+pub const CONFIGURE_RESPONSE: u8 = 0x07;
 /// Attributes a device reports by itself.
 pub const REPORT: u8 = 0x0A;
 /// Plain status of a command.
@@ -229,6 +231,23 @@ fn fixed(kind: u8, bytes: &[u8]) -> Attribute {
     }
 }
 
+/// `change` as the reportable change of Configure Reporting: a value of the type, and only of an analogue one (ZCL 2.5.7).
+pub fn change(kind: u8, change: f64) -> Vec<u8> {
+    match kind {
+        0x20..=0x2F | 0xE0..=0xE2 => {
+            let size = fixed_size(kind).unwrap_or(0);
+            // A change beyond a small type would wrap to nonsense.
+            let largest = u64::MAX >> (64 - 8 * size as u32) >> 1;
+            (change.round().clamp(1.0, largest as f64) as u64).to_le_bytes()[..size].to_vec()
+        }
+        // 1.0 as binary16; finer is not worth a conversion that nothing else needs.
+        0x38 => vec![0x00, 0x3C],
+        0x39 => (change as f32).to_le_bytes().to_vec(),
+        0x3A => change.to_le_bytes().to_vec(),
+        _ => Vec::new(),
+    }
+}
+
 /// IEEE 754 binary16.
 fn half(bits: u16) -> f64 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 0x1F), f64::from(bits & 0x3FF));
@@ -253,6 +272,9 @@ pub fn type_by_name(name: &str) -> Option<u8> {
         "half" => Some(0x38),
         "single" => Some(0x39),
         "double" => Some(0x3A),
+        "time_of_day" => Some(0xE0),
+        "date" => Some(0xE1),
+        "utc" => Some(0xE2),
         "octstr" => Some(0x41),
         "string" => Some(0x42),
         _ => sized("uint", 0x20).or_else(|| sized("int", 0x28)).or_else(|| sized("bitmap", 0x18)),
@@ -271,6 +293,9 @@ pub fn type_name(kind: u8) -> String {
         0x38 => "half".into(),
         0x39 => "single".into(),
         0x3A => "double".into(),
+        0xE0 => "time_of_day".into(),
+        0xE1 => "date".into(),
+        0xE2 => "utc".into(),
         0x41 => "octstr".into(),
         0x42 => "string".into(),
         _ => format!("0x{kind:02x}"),
@@ -334,7 +359,7 @@ mod tests {
 
     #[test]
     fn type_names_go_both_ways() {
-        for kind in (0x18..=0x31).chain([0x10, 0x38, 0x39, 0x3A, 0x41, 0x42]) {
+        for kind in (0x18..=0x31).chain([0x10, 0x38, 0x39, 0x3A, 0x41, 0x42, 0xE0, 0xE1, 0xE2]) {
             assert_eq!(type_by_name(&type_name(kind)), Some(kind));
         }
     }

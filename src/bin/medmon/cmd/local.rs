@@ -45,6 +45,51 @@ pub enum Verb {
     Sms,
     /// Sensors it hears
     Devices,
+    /// Attributes of sensors that no mapping row is for, each with a row to begin with
+    Unmatched,
+    /// Lets sensors join while it runs
+    Pair {
+        /// How long, such as 60s or 10m; an hour at most
+        #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = seconds)]
+        time: u32,
+    },
+    /// The Zigbee network of this home
+    #[command(subcommand)]
+    Radio(Radio),
+}
+
+/// What changes the network itself.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Radio {
+    /// Wipes the dongle and forms a new network: every sensor must be paired again
+    Form {
+        /// Says that this is wanted
+        #[arg(long)]
+        yes_all_sensors_must_rejoin: bool,
+    },
+    /// Takes the network of the dongle that is plugged in for this home's
+    Adopt,
+    /// Puts the backup of this home's network onto the dongle that is plugged in: no sensor need be paired again
+    Restore {
+        /// Even if the dongle holds another network
+        #[arg(long)]
+        yes_overwrite: bool,
+    },
+    /// Takes a backup of the network now; one is taken every night and after sensors joined
+    Backup,
+}
+
+/// `90`, `90s`, `10m`, `1h`.
+fn seconds(text: &str) -> Result<u32, String> {
+    let digits = text.trim_end_matches(['s', 'm', 'h']);
+    let factor = match text.strip_prefix(digits) {
+        Some("" | "s") => 1,
+        Some("m") => 60,
+        Some("h") => 3600,
+        _ => 0,
+    };
+    let seconds = digits.parse::<u32>().ok().and_then(|number| number.checked_mul(factor));
+    seconds.filter(|seconds| (1..=3600).contains(seconds)).ok_or_else(|| "write 1s to 1h, such as 60s or 10m".into())
 }
 
 /// Where a tap begins.
@@ -62,6 +107,16 @@ impl Verb {
             Self::Alerts => json!({ "command": "alerts" }),
             Self::Sms => json!({ "command": "sms" }),
             Self::Devices => json!({ "command": "devices" }),
+            Self::Unmatched => json!({ "command": "unmatched" }),
+            Self::Pair { time } => json!({ "command": "pair", "seconds": time }),
+            Self::Radio(Radio::Form { yes_all_sensors_must_rejoin }) => {
+                json!({ "command": "form", "confirmed": yes_all_sensors_must_rejoin })
+            }
+            Self::Radio(Radio::Adopt) => json!({ "command": "adopt" }),
+            Self::Radio(Radio::Restore { yes_overwrite }) => {
+                json!({ "command": "restore", "overwrite": yes_overwrite })
+            }
+            Self::Radio(Radio::Backup) => json!({ "command": "backup" }),
         }
     }
 
@@ -69,6 +124,8 @@ impl Verb {
     fn empty(&self) -> Option<&'static str> {
         match self {
             Self::Status | Self::Tap { .. } => None,
+            Self::Pair { .. } | Self::Radio(_) => Some("The gateway ended without an answer."),
+            Self::Unmatched => Some("Every attribute heard has a mapping row."),
             Self::Alerts => Some("No alert in this home."),
             Self::Sms => Some("No text was sent or waits."),
             Self::Devices => Some("No sensor is known here. `medmon device assign` at the server"),
@@ -91,6 +148,18 @@ impl Verb {
                 ("cleared", 27),
             ],
             Self::Sms => &[("id", 36), ("to", 14), ("state", 10), ("attempts", 8), ("code", 4), ("text", 20)],
+            Self::Unmatched => &[
+                ("device", 16),
+                ("model", 12),
+                ("endpoint", 8),
+                ("cluster", 7),
+                ("attribute", 9),
+                ("type", 8),
+                ("last_raw", 12),
+                ("count", 6),
+            ],
+            Self::Pair { .. } => &[("event", 20), ("device", 16), ("model", 12), ("reason", 30)],
+            Self::Radio(_) => &[("event", 10), ("network", 60)],
             // As the gateway gives them.
             Self::Status | Self::Devices => &[],
         }
@@ -227,4 +296,19 @@ fn status(out: &Printer, value: &Value) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_time_is_read_with_its_unit() {
+        for (text, expected) in [("60s", 60), ("90", 90), ("10m", 600), ("1h", 3600)] {
+            assert_eq!(seconds(text), Ok(expected));
+        }
+        for text in ["", "0", "2h", "s", "m5", "60x", "5sm", "-1"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 }
