@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use medmon_core::noun::{Envelope, Gap, Quality, Reading, Settings, UtcUs, Value, Vital, Window};
@@ -21,8 +22,9 @@ use crate::seen::Seen;
 const GRACE_US: i64 = 2_000_000;
 /// State is committed so often while readings come.
 const COMMIT_US: i64 = 1_000_000;
-/// A stop waits so long for readings that are still on their way.
+/// A stop waits so long for readings that are still on their way, and looks so often.
 const DRAIN_US: i64 = 3_000_000;
+const DRAIN_LOOK_US: i64 = 50_000;
 /// Windows of one envelope at most; a longer backlog makes several.
 const WINDOWS_MAX: usize = 2000;
 /// Readings taken in before a commit at most.
@@ -35,7 +37,8 @@ pub struct State {
     /// Closed windows and known gaps, by the assignment epoch they belong to.
     closed: BTreeMap<u64, (Vec<Window>, Vec<Gap>)>,
     seen: Seen,
-    /// The newest broker offset in it.
+    /// The newest broker offset in it; it means nothing to the next run.
+    #[serde(skip_deserializing)]
     offset: i64,
 }
 
@@ -203,8 +206,8 @@ fn seal_time(utc_us: UtcUs, interval_us: i64) -> i64 {
     (utc_us - GRACE_US).div_euclid(interval_us)
 }
 
-/// Runs until `drain` names the last offset; once that is in, closes and seals everything, so that nothing waits for
-/// the next start. What does not come within three seconds is delivered again then.
+/// Runs until `drain`: nothing more is published. Once all of it is in, closes and seals everything, so that nothing
+/// waits for the next start. What does not come within three seconds is delivered again then.
 #[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
 pub async fn run(
     install: Uuid,
@@ -215,7 +218,7 @@ pub async fn run(
     mut settings: watch::Receiver<Arc<Settings>>,
     live_interval: Duration,
     clock: Clock,
-    mut drain: watch::Receiver<Option<i64>>,
+    drain: CancellationToken,
 ) {
     let interval_us = live_interval.as_micros() as i64;
     let mut sealed_at = seal_time(clock.utc_us(), interval_us);
@@ -232,23 +235,25 @@ pub async fn run(
                 }
             }
             () = clock.sleep_until(commit_at) => {}
-            Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
+            () = drain.cancelled(), if drain_began.is_none() => drain_began = Some(clock.mono_us()),
         }
         if settings.has_changed().unwrap_or(false) {
             now = Arc::clone(&settings.borrow_and_update());
         }
         for delivery in batch.drain(..) {
             changed |= state.take(&delivery.reading, &now);
-            changed |= delivery.offset > state.offset;
-            state.offset = state.offset.max(delivery.offset);
+            // A session's offsets grow; those of the next have nothing to do with them.
+            changed |= delivery.offset != state.offset;
+            state.offset = delivery.offset;
         }
         if clock.mono_us() < commit_at && drain_began.is_none() {
             continue;
         }
-        commit_at = clock.mono_us() + COMMIT_US;
-        let last = *drain.borrow();
-        let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
-        let stopping = last.is_some_and(|last| state.offset >= last || late);
+        commit_at = clock.mono_us() + if drain_began.is_some() { DRAIN_LOOK_US } else { COMMIT_US };
+        let stopping = match drain_began {
+            Some(began) => clock.mono_us() - began > DRAIN_US || broker.drained(Stage::Downsample, state.offset).await,
+            None => false,
+        };
         // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
         let due = seal_time(clock.utc_us(), interval_us) != sealed_at;
         if !(changed || due || stopping) {

@@ -1,5 +1,5 @@
 //! gatewayd: the gateway in the home. Files in the order the data flows:
-//! radio → collect → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · local.
+//! radio → collect → publish (spill) → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · local.
 
 pub mod broker;
 pub mod collect;
@@ -12,9 +12,11 @@ pub mod ladder;
 pub mod local;
 pub mod notify;
 pub mod outbox;
+pub mod publish;
 pub mod radio;
 pub mod seen;
 pub mod settings;
+pub mod spill;
 pub mod telemetry;
 pub mod uplink;
 
@@ -29,20 +31,24 @@ use tokio_util::sync::CancellationToken;
 use medmon_api::Client;
 use medmon_kit::Clock;
 
-use crate::broker::{Broker, Embedded, Stage};
+use crate::broker::{Broker, Embedded, RabbitMq, Stage};
 use crate::collect::{Collector, DevicesHeard};
-use crate::config::GatewayConfig;
+use crate::config::{BrokerConfig, BrokerKind, GatewayConfig};
 use crate::facts::Facts;
 use crate::install::Install;
 use crate::local::Local;
 use crate::outbox::Outbox;
+use crate::publish::Publishing;
 use crate::radio::counters::Counters;
 use crate::radio::map::Map;
 use crate::settings::SettingsStore;
+use crate::spill::{Lost, Spill};
 use crate::uplink::Uplink;
 
 /// Reports on their way from the radio to COLLECT.
 const REPORTS: usize = 1024;
+/// Readings on their way to DETECT past a broker that is down.
+const BYPASS: usize = 8192;
 /// Between two attempts to start.
 const RETRY: Duration = Duration::from_secs(2);
 /// How often the times are written down and the broker trimmed.
@@ -115,20 +121,24 @@ impl Gateway {
 
         let settings = Arc::new(SettingsStore::open(&folder, &config));
         let in_force = settings.in_force.subscribe();
-        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&folder).await.context("broker")?);
+        let broker = open_broker(&config.broker, &folder).await.context("broker")?;
+        let spill = Spill::open(&folder).await.context("spill")?;
         let facts = Facts::open(&folder, clock.utc_us()).await.context("facts")?;
         let outbox = Outbox::open(&folder).context("outbox")?;
         let (counters, heard) = (Counters::default(), DevicesHeard::default());
         let (online, radio_state) = (watch::Sender::new(false), watch::Sender::default());
         let stop = CancellationToken::new();
         let drained = CancellationToken::new();
-        let (drain, drain_to) = watch::channel(None);
+        let drain = CancellationToken::new();
+        let (spilled, spilled_now) = watch::channel(spill.len());
+        let (bypass, bypassed) = mpsc::channel(BYPASS);
 
         let sms = notify::open(&folder, &config, &clock).context("texts")?;
         let local = Local {
             install: install.clone(),
             name: config.name.clone(),
             broker: Arc::clone(&broker),
+            spilled: spilled_now,
             facts: facts.clone(),
             outbox: outbox.clone(),
             sms: sms.as_ref().map(|sms| sms.outbox.clone()),
@@ -158,17 +168,12 @@ impl Gateway {
         let radio = radio::run(options, map, clock.clone(), counters.clone(), reports, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
         let collector = Collector::new(install.boot, install.utc_floor_us, config.allow_unlisted);
+        let limit = Duration::from_millis(config.broker.publish_timeout_ms.into());
+        let publishing =
+            Publishing::new(Arc::clone(&broker), limit, bypass, spill, spilled, counters.clone(), Box::new(lost));
         let collect = stages.spawn(
             "collect",
-            collect::run(
-                collector,
-                inbox,
-                in_force.clone(),
-                Arc::clone(&broker),
-                clock.clone(),
-                counters.clone(),
-                heard.clone(),
-            ),
+            collect::run(collector, inbox, in_force.clone(), publishing, counters.clone(), heard.clone()),
         );
         let detect = stages.spawn(
             "detect",
@@ -176,6 +181,7 @@ impl Gateway {
                 install.id,
                 detectors,
                 broker.consume(Stage::Detect),
+                bypassed,
                 Arc::clone(&broker),
                 facts.clone(),
                 in_force.clone(),
@@ -194,7 +200,7 @@ impl Gateway {
                 in_force.clone(),
                 Duration::from_secs(config.uplink.live_interval_s.into()),
                 clock.clone(),
-                drain_to,
+                drain.clone(),
             ),
         );
         if let Some(sms) = sms {
@@ -240,7 +246,7 @@ impl Gateway {
             // In the order of the data: each stage ends once the one before it has handed everything over.
             let _ = radio.await;
             let _ = collect.await;
-            drain.send_replace(Some(*broker.durable().borrow()));
+            drain.cancel();
             let _ = downsample.await;
             drained.cancel();
             let _ = detect.await;
@@ -263,6 +269,20 @@ async fn serve_local(path: std::path::PathBuf, local: Local, stop: CancellationT
     if let Err(error) = local::run(path.clone(), local, stop).await {
         tracing::warn!(%error, socket = %path.display(), "`medmon local` cannot reach this gateway");
     }
+}
+
+async fn open_broker(config: &BrokerConfig, folder: &std::path::Path) -> anyhow::Result<Arc<dyn Broker>> {
+    Ok(match config.kind {
+        BrokerKind::Embedded => Arc::new(Embedded::open(folder).await?),
+        // A gateway must not wait for it: it is reached when it is reached.
+        BrokerKind::Rabbitmq => Arc::new(RabbitMq::open(&config.url, config.retention_h).map_err(anyhow::Error::msg)?),
+    })
+}
+
+/// A hole in the record, by name.
+fn lost(lost: Lost) {
+    let Lost { vital, device, epoch, from_us, to_us, count } = lost;
+    tracing::error!(%vital, %device, epoch, from_us, to_us, count, "readings are lost");
 }
 
 /// A client of the cloud, if the gateway has enrolled. A home without one keeps, detects and texts all the same.

@@ -15,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
 use medmon_kit::Clock;
 
-use crate::broker::{Broker, Delivery};
+use crate::broker::{Broker, BrokerError, Delivery};
 use crate::collect::DevicesHeard;
 use crate::facts::Facts;
 use crate::install::Install;
 use crate::outbox::Outbox;
 use crate::radio::RadioState;
 use crate::radio::counters::Counters;
+use crate::seen::Seen;
 
 /// A question is shorter.
 const MAX_QUESTION: u64 = 4096;
@@ -56,6 +57,8 @@ pub struct Local {
     pub name: String,
     /// Readings.
     pub broker: Arc<dyn Broker>,
+    /// Readings that wait for the broker.
+    pub spilled: watch::Receiver<u64>,
     /// Alerts.
     pub facts: Facts,
     /// Envelopes.
@@ -141,7 +144,7 @@ async fn say(write: &mut (impl tokio::io::AsyncWrite + Unpin), rows: &[Json]) ->
 }
 
 impl Local {
-    pub(crate) async fn status(&self) -> Result<Json, medmon_kit::sqlite::Error> {
+    pub(crate) async fn status(&self) -> Result<Json, BrokerError> {
         let settings = Arc::clone(&self.settings.borrow());
         let alerts = self.facts.alerts();
         Ok(json!({
@@ -154,6 +157,7 @@ impl Local {
             "cloud": if *self.online.borrow() { "reached" } else { "not_reached" },
             "settings": { "version": settings.version, "epoch": settings.epoch, "devices": settings.devices.len() },
             "broker": self.broker.depth().await?,
+            "spilled": *self.spilled.borrow(),
             "outbox": self.outbox.depth().await?,
             "alerts_open": alerts.iter().filter(|alert| alert.open()).count(),
             "counters": self.counters.snapshot(),
@@ -199,18 +203,20 @@ impl Local {
         from_start: bool,
         follow: bool,
     ) -> std::io::Result<()> {
+        let failed = std::io::Error::other::<BrokerError>;
         let mut durable = self.broker.durable();
-        let mut cursor = if from_start { 0 } else { *durable.borrow_and_update() };
+        let mut cursor = if from_start { 0 } else { self.broker.newest().await.map_err(failed)? };
+        // What was published late may be in the log twice.
+        let mut seen = Seen::default();
         loop {
-            let newest = *durable.borrow_and_update();
-            while cursor < newest {
-                let batch = self.broker.read(cursor, TAP_BATCH).await.map_err(std::io::Error::other)?;
-                // Offsets of publishes that failed are holes.
-                cursor = batch.last().map_or(newest, |delivery| delivery.offset);
+            durable.mark_unchanged();
+            let mut batch = self.broker.read(cursor, TAP_BATCH).await.map_err(failed)?;
+            if let Some(last) = batch.last() {
+                cursor = last.offset;
+                batch.retain(|delivery| seen.insert(delivery.reading.id));
                 let rows: Vec<_> = batch.iter().flat_map(tap_rows).collect();
                 say(write, &rows).await?;
-            }
-            if !follow || durable.changed().await.is_err() {
+            } else if !follow || durable.changed().await.is_err() {
                 return Ok(());
             }
         }

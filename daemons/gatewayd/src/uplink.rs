@@ -208,7 +208,9 @@ impl Uplink {
 
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
         let settings = Arc::clone(&self.settings.borrow());
-        let (depth, outbox, now) = (self.broker.depth().await?, self.outbox.depth().await?, self.clock.utc_us());
+        let (depth, outbox, now) = (self.broker.depth().await, self.outbox.depth().await?, self.clock.utc_us());
+        // Whoever pages must not be taken for dead because a broker does not answer.
+        let depth = depth.unwrap_or_default();
         let devices = self.heard.snapshot().into_iter().filter(|(_, heard)| heard.listed);
         Ok(Heartbeat {
             settings_version: settings.version,

@@ -12,7 +12,7 @@ use medmon_core::noun::Reading;
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
-use super::{Broker, Delivery, Depth, Stage};
+use super::{Broker, BrokerError, BrokerState, Delivery, Depth, Stage};
 
 /// Few syncs a second: SD cards wear. The urgent path does not wait for it.
 const GROUP: Duration = Duration::from_millis(200);
@@ -91,7 +91,7 @@ impl Embedded {
 
 #[async_trait]
 impl Broker for Embedded {
-    async fn publish(&self, readings: Vec<Reading>) -> Result<(), sqlite::Error> {
+    async fn publish(&self, readings: Vec<Reading>) -> Result<(), BrokerError> {
         let first = self.offsets().begin(readings.len());
         let rows: Vec<_> = readings.iter().map(|reading| (reading.utc_us, wire::reading::encode(reading))).collect();
         for (index, reading) in readings.into_iter().enumerate() {
@@ -105,7 +105,7 @@ impl Broker for Embedded {
                 for (offset, (utc_us, body)) in (first..).zip(&rows) {
                     insert.execute((offset, utc_us, body))?;
                 }
-                Ok::<_, sqlite::Error>(())
+                Ok(())
             })
             .await;
         let settled = self.offsets().end(first);
@@ -133,7 +133,7 @@ impl Broker for Embedded {
         receiver
     }
 
-    async fn acknowledge(&self, stage: Stage, offset: i64) -> Result<(), sqlite::Error> {
+    async fn acknowledge(&self, stage: Stage, offset: i64) -> Result<(), BrokerError> {
         let sql = "INSERT INTO cursor (stage, offset) VALUES (?1, ?2)
                    ON CONFLICT (stage) DO UPDATE SET offset = max(offset, excluded.offset)";
         self.log
@@ -144,15 +144,27 @@ impl Broker for Embedded {
             .await
     }
 
-    async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
-        read(&self.log, offset, limit).await
+    async fn drained(&self, stage: Stage, offset: i64) -> bool {
+        offset.max(self.cursors[stage as usize]) >= *self.durable.borrow()
+    }
+
+    async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, BrokerError> {
+        // Batches end in any order: what is past the settled ones must wait for those before it.
+        let settled = *self.durable.borrow();
+        let mut found = read(&self.log, offset, limit).await?;
+        found.retain(|delivery| delivery.offset <= settled);
+        Ok(found)
+    }
+
+    async fn newest(&self) -> Result<i64, BrokerError> {
+        Ok(*self.durable.borrow())
     }
 
     fn durable(&self) -> watch::Receiver<i64> {
         self.durable.subscribe()
     }
 
-    async fn trim(&self, older_than_utc_us: i64) -> Result<u64, sqlite::Error> {
+    async fn trim(&self, older_than_utc_us: i64) -> Result<u64, BrokerError> {
         // As long as one stage has never acknowledged, there is no smallest cursor and nothing goes. Readings lie in the
         // order of their arrival: the first that is young enough ends the search, so only what goes is read.
         let sql = "DELETE FROM reading WHERE offset <=
@@ -163,7 +175,7 @@ impl Broker for Embedded {
         self.log.write(move |db| Ok(db.execute(sql, (older_than_utc_us, stages))? as u64)).await
     }
 
-    async fn depth(&self) -> Result<Depth, sqlite::Error> {
+    async fn depth(&self) -> Result<Depth, BrokerError> {
         // By offsets: counting a day of rows would read them all. A publish that failed leaves a hole and counts.
         let sql = "SELECT ifnull(min(offset), 1), ifnull(max(offset), 0) FROM reading";
         let cursor = "SELECT ifnull(max(offset), 0) FROM cursor WHERE stage = ?1";
@@ -178,6 +190,7 @@ impl Broker for Embedded {
                     kept: newest - oldest + 1,
                     detect_behind: behind(Stage::Detect)?,
                     downsample_behind: behind(Stage::Downsample)?,
+                    state: BrokerState::Up,
                 })
             })
             .await
@@ -327,6 +340,6 @@ mod tests {
         broker.acknowledge(Stage::Downsample, 3).await.unwrap();
         assert_eq!(broker.trim(i64::MAX).await.unwrap(), 3);
         let depth = broker.depth().await.unwrap();
-        assert_eq!(depth, Depth { kept: 1, detect_behind: 0, downsample_behind: 1 });
+        assert_eq!(depth, Depth { kept: 1, downsample_behind: 1, ..Depth::default() });
     }
 }

@@ -110,14 +110,14 @@ impl RabbitMq {
 
     /// Raises or clears the disk alarm: while it is raised, every connection that publishes is blocked.
     pub fn set_disk_alarm(&self, raised: bool) -> io::Result<()> {
-        self.control(&["set_disk_free_limit", if raised { "900TB" } else { "1MB" }])
+        self.control(&["set_disk_free_limit", if raised { "900000GB" } else { "1MB" }]).map(drop)
     }
 
-    /// Runs `rabbitmqctl`.
-    pub fn control(&self, args: &[&str]) -> io::Result<()> {
+    /// What `rabbitmqctl` answers.
+    pub fn control(&self, args: &[&str]) -> io::Result<String> {
         let output = self.command("rabbitmqctl").args(args).output()?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(io::Error::other(format!("rabbitmqctl {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr))))
     }

@@ -1,0 +1,281 @@
+//! From COLLECT to the broker, and past it: a publish has its time; without a durable confirm by then the broker counts
+//! as down. While it does, readings go to DETECT in memory at once and to the spill, and one batch at a time finds out
+//! when it is back.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use medmon_core::noun::Reading;
+use medmon_kit::sqlite;
+
+use crate::broker::{Broker, BrokerError};
+use crate::radio::counters::Counters;
+use crate::spill::{Batch, Lost, Spill};
+
+/// Published at once from the spill when the broker is known to take it.
+const BATCH: usize = 1000;
+/// And when it is not.
+const PROBE: usize = 32;
+/// Between two probes, doubled up to the longest. The broker's time is the machine's, however fast a test's clock runs.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Between two tries to write what the spill's file could not take.
+const WRITE_PAUSE: Duration = Duration::from_secs(1);
+/// A stop waits so long for what is still in memory.
+const FINISH: Duration = Duration::from_secs(3);
+
+/// Told what is lost.
+pub type OnLost = Box<dyn Fn(Lost) + Send>;
+
+/// What ended.
+enum Done {
+    Published(Vec<Reading>, Result<(), BrokerError>),
+    Written(Vec<Reading>, Result<(), sqlite::Error>),
+    Read(Result<Batch, sqlite::Error>),
+    Replayed(Batch, Result<(), BrokerError>),
+    Removed(u64, Result<(), sqlite::Error>),
+}
+
+/// Everything on its way to the broker. Call [`Self::step`] again and again; it may be dropped and called anew.
+pub struct Publishing {
+    broker: Arc<dyn Broker>,
+    limit: Duration,
+    bypass: mpsc::Sender<Reading>,
+    spill: Spill,
+    spilled: watch::Sender<u64>,
+    counters: Counters,
+    on_lost: OnLost,
+    work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
+    publishing: usize,
+    writing: bool,
+    write_at: Instant,
+    replaying: bool,
+    replay_at: Instant,
+    /// The broker does not take readings.
+    down: bool,
+    /// Since the last batch that went through.
+    failures: u32,
+    finishing: bool,
+}
+
+impl Publishing {
+    /// `limit`: how long a publish may take. What an earlier run has spilled goes first.
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        limit: Duration,
+        bypass: mpsc::Sender<Reading>,
+        spill: Spill,
+        spilled: watch::Sender<u64>,
+        counters: Counters,
+        on_lost: OnLost,
+    ) -> Self {
+        let now = Instant::now();
+        let down = !spill.is_empty();
+        let mut new = Self {
+            broker,
+            limit,
+            bypass,
+            spill,
+            spilled,
+            counters,
+            on_lost,
+            work: FuturesUnordered::new(),
+            publishing: 0,
+            writing: false,
+            write_at: now,
+            replaying: false,
+            replay_at: now,
+            down,
+            failures: 0,
+            finishing: false,
+        };
+        new.go_on();
+        new
+    }
+
+    /// Takes readings over, without waiting for anything.
+    pub fn take(&mut self, readings: Vec<Reading>) {
+        if self.down {
+            self.bypass(&readings);
+            self.spill(readings);
+        } else {
+            let publish = self.publish(readings.clone());
+            self.publishing += 1;
+            self.work.push(Box::pin(async move { Done::Published(readings, publish.await) }));
+        }
+    }
+
+    /// Does one thing that is due.
+    pub async fn step(&mut self) {
+        let timer = self.timer();
+        tokio::select! {
+            Some(done) = self.work.next(), if !self.work.is_empty() => self.settle(done),
+            () = tokio::time::sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => {}
+            else => std::future::pending().await,
+        }
+        self.go_on();
+    }
+
+    /// No more readings come: everything becomes durable, here or there. What cannot be is lost, and said.
+    pub async fn finish(mut self) {
+        self.finishing = true;
+        let finish = async {
+            while self.publishing > 0 || self.writing || self.replaying || self.spill.has_unwritten() {
+                self.step().await;
+            }
+        };
+        if tokio::time::timeout(FINISH, finish).await.is_err() {
+            let left = self.spill.give_up();
+            self.lost(left);
+        }
+    }
+
+    /// DETECT has had what was published; what could not be is shown to it here. A reading twice is no harm.
+    fn bypass(&self, readings: &[Reading]) {
+        for reading in readings {
+            let name = match self.bypass.try_send(reading.clone()) {
+                Ok(()) => "readings_bypassed",
+                Err(_) => "readings_not_bypassed",
+            };
+            self.counters.add(name, 1);
+        }
+    }
+
+    fn spill(&mut self, readings: Vec<Reading>) {
+        self.counters.add("readings_spilled", readings.len() as u64);
+        let over = self.spill.add(readings);
+        self.lost(over);
+    }
+
+    fn lost(&self, readings: Vec<Reading>) {
+        self.counters.add("readings_lost", readings.len() as u64);
+        Lost::of(readings).into_iter().for_each(&self.on_lost);
+    }
+
+    fn publish(&self, readings: Vec<Reading>) -> impl Future<Output = Result<(), BrokerError>> + Send + 'static {
+        let (broker, limit) = (Arc::clone(&self.broker), self.limit);
+        async move {
+            let mut publish = Box::pin(async move { broker.publish(readings).await });
+            tokio::time::timeout(limit, publish.as_mut()).await.unwrap_or_else(|_| {
+                // Half a publish would leave the broker with a hole that it waits for.
+                tokio::spawn(publish);
+                Err(BrokerError::Late(limit))
+            })
+        }
+    }
+
+    fn settle(&mut self, done: Done) {
+        match done {
+            Done::Published(readings, result) => {
+                self.publishing -= 1;
+                if let Err(error) = result {
+                    self.bypass(&readings);
+                    self.spill(readings);
+                    self.failed(&error);
+                }
+            }
+            Done::Written(readings, result) => {
+                self.writing = false;
+                if let Err(error) = &result {
+                    tracing::error!(%error, readings = readings.len(), "readings cannot be spilled; kept in memory");
+                    self.write_at = Instant::now() + WRITE_PAUSE;
+                }
+                let over = self.spill.written(readings, &result);
+                self.lost(over);
+            }
+            Done::Read(Ok(batch)) => {
+                let publish = self.publish(batch.readings.clone());
+                self.work.push(Box::pin(async move { Done::Replayed(batch, publish.await) }));
+            }
+            Done::Read(Err(error)) => {
+                self.replaying = false;
+                tracing::error!(%error, "the spill cannot be read; tried again");
+                self.pause();
+            }
+            Done::Replayed(batch, Ok(())) => {
+                self.counters.add("readings_replayed", batch.readings.len() as u64);
+                self.failures = 0;
+                // The rest is on its way; what comes from now on need not queue behind it. Under a steady flow the spill
+                // would never be empty.
+                if self.down && self.spill.len() <= (batch.readings.len() + BATCH) as u64 {
+                    tracing::info!("the broker takes readings again");
+                    self.down = false;
+                }
+                let remove = self.spill.remove(batch);
+                self.work.push(Box::pin(async move {
+                    let (count, result) = remove.await;
+                    Done::Removed(count, result)
+                }));
+            }
+            Done::Replayed(batch, Err(error)) => {
+                self.replaying = false;
+                let over = self.spill.keep(batch);
+                self.lost(over);
+                self.failed(&error);
+            }
+            Done::Removed(count, result) => {
+                self.replaying = false;
+                self.spill.removed(count, &result);
+                if let Err(error) = result {
+                    tracing::error!(%error, "the spill cannot be shortened; its readings are published once more");
+                    self.pause();
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &BrokerError) {
+        let late = matches!(error, BrokerError::Late(_));
+        self.counters.add(if late { "publishes_late" } else { "publishes_failed" }, 1);
+        if !std::mem::replace(&mut self.down, true) {
+            tracing::error!(%error, "the broker counts as down: readings go to DETECT directly and to the spill");
+        }
+        // Those that were on their way together fail together: that is one failure.
+        if self.replay_at <= Instant::now() {
+            self.pause();
+        }
+    }
+
+    fn pause(&mut self) {
+        self.replay_at = Instant::now() + (PAUSE * 2_u32.pow(self.failures.min(8))).min(PAUSE_MAX);
+        self.failures += 1;
+    }
+
+    /// Begins what is due, and tells how much waits.
+    fn go_on(&mut self) {
+        let now = Instant::now();
+        if self.write_due().is_some_and(|at| at <= now) {
+            self.writing = true;
+            let write = self.spill.write();
+            self.work.push(Box::pin(async move {
+                let (readings, result) = write.await;
+                Done::Written(readings, result)
+            }));
+        }
+        if self.replay_due().is_some_and(|at| at <= now) {
+            self.replaying = true;
+            let read = self.spill.oldest(if self.failures == 0 { BATCH } else { PROBE });
+            self.work.push(Box::pin(async move { Done::Read(read.await) }));
+        }
+        let waiting = self.spill.len();
+        self.spilled.send_if_modified(|spilled| std::mem::replace(spilled, waiting) != waiting);
+    }
+
+    fn write_due(&self) -> Option<Instant> {
+        (!self.writing && self.spill.has_unwritten()).then_some(self.write_at)
+    }
+
+    fn replay_due(&self) -> Option<Instant> {
+        (!self.replaying && !self.finishing && !self.spill.is_empty()).then_some(self.replay_at)
+    }
+
+    fn timer(&self) -> Option<Instant> {
+        [self.write_due(), self.replay_due()].into_iter().flatten().min()
+    }
+}
