@@ -52,7 +52,7 @@ pub struct Publishing {
     counters: Counters,
     on_lost: OnLost,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
-    publishing: usize,
+    in_flight: usize,
     writing: bool,
     write_at: Instant,
     replaying: bool,
@@ -86,7 +86,7 @@ impl Publishing {
             counters,
             on_lost,
             work: FuturesUnordered::new(),
-            publishing: 0,
+            in_flight: 0,
             writing: false,
             write_at: now,
             replaying: false,
@@ -106,7 +106,7 @@ impl Publishing {
             self.spill(readings);
         } else {
             let publish = self.publish(readings.clone());
-            self.publishing += 1;
+            self.in_flight += 1;
             self.work.push(Box::pin(async move { Done::Published(readings, publish.await) }));
         }
     }
@@ -126,7 +126,7 @@ impl Publishing {
     pub async fn finish(mut self) {
         self.finishing = true;
         let finish = async {
-            while self.publishing > 0 || self.writing || self.replaying || self.spill.has_unwritten() {
+            while self.in_flight > 0 || self.writing || self.replaying || self.spill.has_unwritten() {
                 self.step().await;
             }
         };
@@ -173,7 +173,7 @@ impl Publishing {
     fn settle(&mut self, done: Done) {
         match done {
             Done::Published(readings, result) => {
-                self.publishing -= 1;
+                self.in_flight -= 1;
                 if let Err(error) = result {
                     self.bypass(&readings);
                     self.spill(readings);
@@ -277,5 +277,179 @@ impl Publishing {
 
     fn timer(&self) -> Option<Instant> {
         [self.write_due(), self.replay_due()].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::broker::{Delivery, Depth, Stage};
+    use crate::tests::reading;
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mood {
+        Takes,
+        Refuses,
+        Hangs,
+    }
+
+    /// A broker that takes, refuses or does not answer.
+    struct Moody {
+        mood: watch::Sender<Mood>,
+        taken: Mutex<Vec<u64>>,
+    }
+
+    impl Moody {
+        fn new(mood: Mood) -> Arc<Self> {
+            Arc::new(Self { mood: watch::Sender::new(mood), taken: Mutex::default() })
+        }
+
+        fn taken(&self) -> Vec<u64> {
+            self.taken.lock().unwrap().clone()
+        }
+    }
+
+    #[async_trait]
+    impl Broker for Moody {
+        async fn publish(&self, readings: Vec<Reading>) -> Result<(), BrokerError> {
+            let mut mood = self.mood.subscribe();
+            if *mood.borrow_and_update() == Mood::Refuses {
+                return Err(BrokerError::Refused);
+            }
+            let _ = mood.wait_for(|mood| *mood == Mood::Takes).await;
+            self.taken.lock().unwrap().extend(readings.iter().map(|reading| reading.id.sequence));
+            Ok(())
+        }
+
+        fn consume(&self, _stage: Stage) -> mpsc::Receiver<Delivery> {
+            mpsc::channel(1).1
+        }
+
+        async fn acknowledge(&self, _stage: Stage, _offset: i64) -> Result<(), BrokerError> {
+            Ok(())
+        }
+
+        async fn drained(&self, _stage: Stage, _offset: i64) -> bool {
+            true
+        }
+
+        async fn read(&self, _offset: i64, _limit: u32) -> Result<Vec<Delivery>, BrokerError> {
+            Ok(Vec::new())
+        }
+
+        async fn newest(&self) -> Result<i64, BrokerError> {
+            Ok(0)
+        }
+
+        fn durable(&self) -> watch::Receiver<i64> {
+            watch::channel(0).1
+        }
+
+        async fn trim(&self, _older_than_utc_us: i64) -> Result<u64, BrokerError> {
+            Ok(0)
+        }
+
+        async fn depth(&self) -> Result<Depth, BrokerError> {
+            Ok(Depth::default())
+        }
+    }
+
+    struct Bench {
+        broker: Arc<Moody>,
+        publishing: Publishing,
+        past: mpsc::Receiver<Reading>,
+        spilled: watch::Receiver<u64>,
+        counters: Counters,
+    }
+
+    impl Bench {
+        async fn new(folder: &std::path::Path, mood: Mood) -> Self {
+            let (broker, counters) = (Moody::new(mood), Counters::default());
+            let (bypass, past) = mpsc::channel(10_000);
+            let spill = Spill::open(folder).await.unwrap();
+            let (sender, spilled) = watch::channel(spill.len());
+            let lost = Box::new(|lost| panic!("{lost:?}"));
+            let limit = Duration::from_secs(1);
+            let publishing = Publishing::new(broker.clone(), limit, bypass, spill, sender, counters.clone(), lost);
+            Self { broker, publishing, past, spilled, counters }
+        }
+
+        async fn step_until(&mut self, done: impl Fn(&Self) -> bool) {
+            let wait = async {
+                while !done(self) {
+                    self.publishing.step().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(10), wait).await.unwrap();
+        }
+
+        fn shown(&mut self) -> Vec<u64> {
+            std::iter::from_fn(|| self.past.try_recv().ok()).map(|reading| reading.id.sequence).collect()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_does_not_answer_delays_detect_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = Bench::new(folder.path(), Mood::Hangs).await;
+        let began = Instant::now();
+        bench.publishing.take(vec![reading(0)]);
+        bench.step_until(|bench| !bench.past.is_empty()).await;
+        assert_eq!(began.elapsed().as_millis() / 100, 10);
+        bench.publishing.take(vec![reading(1)]);
+        assert_eq!(bench.shown(), [0, 1], "the second does not wait");
+        bench.step_until(|bench| *bench.spilled.borrow() == 2 && !bench.publishing.spill.has_unwritten()).await;
+        bench.broker.mood.send_replace(Mood::Takes);
+        bench.step_until(|bench| *bench.spilled.borrow() == 0).await;
+        bench.publishing.take(vec![reading(2)]);
+        bench.step_until(|bench| bench.broker.taken().contains(&2)).await;
+        assert!(bench.shown().is_empty(), "the broker shows it again");
+        let mut taken = bench.broker.taken();
+        taken.dedup();
+        taken.sort_unstable();
+        taken.dedup();
+        assert_eq!(taken, [0, 1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn under_a_steady_flow_the_spill_ends_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = Bench::new(folder.path(), Mood::Refuses).await;
+        let mut flow = tokio::time::interval(Duration::from_millis(20));
+        let mut next = 0;
+        while next < 3000 || bench.publishing.down || *bench.spilled.borrow() > 0 {
+            tokio::select! {
+                () = bench.publishing.step() => {}
+                _ = flow.tick() => {
+                    bench.publishing.take(vec![reading(next)]);
+                    next += 1;
+                    assert!(next < 10_000, "it never ends");
+                    if next == 3000 {
+                        bench.broker.mood.send_replace(Mood::Takes);
+                    }
+                }
+            }
+        }
+        bench.publishing.finish().await;
+        let taken = bench.broker.taken();
+        assert!(taken[..2000].is_sorted(), "oldest first");
+        assert_eq!(std::collections::BTreeSet::from_iter(taken), (0..next).collect());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_hand_at_the_stop_is_there_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = Bench::new(folder.path(), Mood::Hangs).await;
+        bench.publishing.take(vec![reading(0), reading(1)]);
+        bench.publishing.finish().await;
+        assert_eq!(bench.counters.snapshot().get("readings_lost"), None);
+        let mut bench = Bench::new(folder.path(), Mood::Takes).await;
+        assert_eq!(*bench.spilled.borrow(), 2);
+        bench.step_until(|bench| *bench.spilled.borrow() == 0).await;
+        assert_eq!(bench.broker.taken(), [0, 1]);
     }
 }

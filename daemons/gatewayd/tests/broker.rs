@@ -88,13 +88,13 @@ async fn a_stage_goes_on_where_it_acknowledged(place: &impl Place) {
     broker.publish(beats(0..50)).await.unwrap();
     let mut stage = broker.consume(Stage::Downsample);
     let delivered = take(&mut stage, 50).await;
-    assert_eq!(sequences(&delivered), Vec::from_iter(0..50));
+    assert_eq!(sequences(&delivered), (0..50).collect::<Vec<_>>());
     broker.acknowledge(Stage::Downsample, delivered[19].offset).await.unwrap();
     until("it is known", async || broker.depth().await.unwrap().downsample_behind == 30).await;
     drop((stage, broker));
     let broker = place.open().await;
     let mut stage = broker.consume(Stage::Downsample);
-    assert_eq!(sequences(&take(&mut stage, 30).await), Vec::from_iter(20..50));
+    assert_eq!(sequences(&take(&mut stage, 30).await), (20..50).collect::<Vec<_>>());
     broker.publish(beats(50..51)).await.unwrap();
     assert_eq!(sequences(&take(&mut stage, 1).await), [50]);
 }
@@ -161,7 +161,7 @@ async fn the_log_is_read_by_pages(place: &impl Place) {
     let page = broker.read(0, 4).await.unwrap();
     assert_eq!(sequences(&page), [0, 1, 2, 3]);
     let rest = broker.read(page[3].offset, 100).await.unwrap();
-    assert_eq!(sequences(&rest), Vec::from_iter(4..10));
+    assert_eq!(sequences(&rest), (4..10).collect::<Vec<_>>());
     assert_eq!(broker.newest().await.unwrap(), rest[5].offset);
     assert!(broker.read(rest[5].offset, 10).await.unwrap().is_empty());
 }
@@ -260,7 +260,7 @@ async fn a_killed_server_gives_everything_again(server: &mut medmon_testkit::Rab
     server.start_again().unwrap();
     up(&*broker).await;
     let again = sequences(&take(&mut stage, 15).await);
-    assert_eq!(again, Vec::from_iter(5..20));
+    assert_eq!(again, (5..20).collect::<Vec<_>>());
     broker.publish(beats(20..21)).await.unwrap();
     assert_eq!(next(&mut stage).await.reading.id.sequence, 20);
 }

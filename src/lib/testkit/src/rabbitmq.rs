@@ -17,7 +17,7 @@ const PROGRAM: &str = "rabbitmq-server";
 /// Where packages put the scripts that need no root; then the search path.
 const FOLDERS: &[&str] = &["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/opt/homebrew/sbin", "/usr/local/sbin"];
 /// An Erlang node needs five seconds on a good day.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// An orderly stop; then it is killed.
 const STOP: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(50);
@@ -73,7 +73,7 @@ impl RabbitMq {
                 self.kill9();
                 return Err(Missing::Start { program: PROGRAM, reason: self.last_words() });
             }
-            std::thread::sleep(POLL);
+            pause();
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl RabbitMq {
             // The group is dead when the last of it is, not when its leader is: who starts again needs the port.
             let began = Instant::now();
             while self.listens() && began.elapsed() < STOP {
-                std::thread::sleep(POLL);
+                pause();
             }
         }
     }
@@ -102,7 +102,7 @@ impl RabbitMq {
             let _ = kill_process_group(Pid::from_child(server), Signal::TERM);
             let began = Instant::now();
             while matches!(server.try_wait(), Ok(None)) && began.elapsed() < STOP {
-                std::thread::sleep(POLL);
+                pause();
             }
         }
         self.kill9();
@@ -176,6 +176,11 @@ impl Drop for RabbitMq {
             let _ = epmd.wait();
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "between two looks at another process; nothing tells when it is ready")]
+fn pause() {
+    std::thread::sleep(POLL);
 }
 
 /// Users and virtual hosts, loaded at the first start: `rabbitmqctl` would take seconds for each.

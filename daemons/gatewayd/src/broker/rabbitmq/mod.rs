@@ -51,8 +51,10 @@ impl RabbitUrl {
     }
 
     fn parse(&self) -> Result<AMQPUri, String> {
-        let mut uri = AMQPUri::from_str(&self.0)
-            .map_err(|error| format!("{error}; write it as amqp://user:password@host:5672/vhost"))?;
+        // The parser's own words may quote it, password and all.
+        let mut uri = AMQPUri::from_str(&self.0).map_err(|_| {
+            "not the URL of a RabbitMQ; write it as amqp://user:password@host:5672/vhost, amqps for TLS, %2f for the vhost /"
+        })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
         Ok(uri)
     }

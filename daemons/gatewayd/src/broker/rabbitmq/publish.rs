@@ -21,7 +21,7 @@ use crate::broker::{BrokerError, BrokerState};
 const LOOK: Duration = Duration::from_secs(1);
 /// A queue's deletion is noticed within moments, one of a wiped server with the next connection. What was sent so
 /// recently is published again then: the deleted queue took it along, confirmed or not.
-const RECENT: Duration = Duration::from_secs(60);
+const RECENT: Duration = Duration::from_mins(1);
 const RECENT_MAX: usize = 20_000;
 /// From a deletion to the new queues.
 pub const SETTLE: Duration = Duration::from_millis(500);

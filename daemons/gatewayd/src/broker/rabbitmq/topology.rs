@@ -44,9 +44,10 @@ pub async fn incomplete(connection: &Connection) -> Result<bool, BrokerError> {
     let channel = connection.create_channel().await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     for (stage, key) in queues() {
-        let asked = channel.queue_declare(queue(stage, key).into(), passive, FieldTable::default()).await;
-        if asked.is_err() {
-            return if connection.status().connected() { Ok(true) } else { Err(asked.map(drop).unwrap_err().into()) };
+        match channel.queue_declare(queue(stage, key).into(), passive, FieldTable::default()).await {
+            Ok(_) => {}
+            Err(_) if connection.status().connected() => return Ok(true),
+            Err(error) => return Err(error.into()),
         }
     }
     let _ = channel.close(200, "looked".into()).await;
