@@ -61,7 +61,8 @@ fn install_services() {
         apt.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     let install = [&["install", "--yes", "--no-install-recommends"], &missing[..]].concat();
-    if !apt(&install) && !(apt(&["update"]) && apt(&install)) {
+    let installed = apt(&install) || (apt(&["update"]) && apt(&install));
+    if !installed {
         println!("{} cannot be installed; what needs it is skipped", missing.join(" "));
     }
 }

@@ -55,9 +55,7 @@ async fn play(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     // One for all homes, with a virtual host each; it ends with the demo.
     let rabbitmq = match args.broker {
         Broker::Embedded => None,
-        Broker::Rabbitmq => {
-            Some(RabbitMq::start(&folder, scenario.homes.len()).context("--broker rabbitmq: leave it out, or")?)
-        }
+        Broker::Rabbitmq => Some(RabbitMq::start(&folder, scenario.homes.len()).context("--broker rabbitmq")?),
     };
     let world = World::build(scenario, rabbitmq.as_ref(), &folder, &clock).await?;
     let phone = world.phone_lines(&clock);
