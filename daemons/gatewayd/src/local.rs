@@ -127,7 +127,10 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
         Ok(Question::Devices) => Ok(local.devices()),
         Ok(Question::Alerts) => Ok(local.facts.alerts().iter().filter_map(alert_row).collect()),
         Ok(Question::Sms) => local.sms().await.map_err(|error| error.to_string()),
-        Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
+        Ok(Question::Tap { from_start, follow }) => match local.tap(&mut write, from_start, follow).await {
+            Ok(()) => return Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
         Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
     };
     let rows = rows.unwrap_or_else(|error| vec![json!({ "error": error })]);

@@ -1,4 +1,4 @@
-//! A gateway whose RabbitMQ is killed, stopped, blocked and robbed of its queues while sensors report: an emergency is
+//! A gateway whose RabbitMQ is killed, stopped, blocked, frozen and robbed of its queues while sensors report: an emergency is
 //! seen all the same, and nothing that was accepted is lost or counted twice.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
@@ -169,8 +169,19 @@ async fn blocked(server: &RabbitMq) {
     home.has_everything().await;
 }
 
-async fn robbed(server: &RabbitMq) {
+/// Connections stay, and nothing answers.
+async fn frozen(server: &RabbitMq) {
     let home = Home::new(server.url(3)).await;
+    home.readings(40).await;
+    server.freeze(true);
+    home.emergency().await;
+    until("readings are spilled", async || home.spilled() > 20).await;
+    server.freeze(false);
+    home.has_everything().await;
+}
+
+async fn robbed(server: &RabbitMq) {
+    let home = Home::new(server.url(4)).await;
     home.readings(40).await;
     let admin = lapin::Connection::connect(&home.url, lapin::ConnectionProperties::default()).await.unwrap();
     let channel = admin.create_channel().await.unwrap();
@@ -187,13 +198,14 @@ async fn robbed(server: &RabbitMq) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_and_an_emergency_is_seen_while_rabbitmq_fails() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = match RabbitMq::start(folder.path(), 4) {
+    let mut server = match RabbitMq::start(folder.path(), 5) {
         Ok(server) => server,
         Err(missing) => return skip("nothing_is_lost_and_an_emergency_is_seen_while_rabbitmq_fails", &missing),
     };
     killed(&mut server).await;
     stopped(&mut server).await;
     blocked(&server).await;
+    frozen(&server).await;
     robbed(&server).await;
 }
 

@@ -108,6 +108,13 @@ impl RabbitMq {
         self.kill9();
     }
 
+    /// Stops it in its tracks, as a machine that swaps: connections stay and nothing answers. `false`: it goes on.
+    pub fn freeze(&self, frozen: bool) {
+        if let Some(server) = &self.server {
+            let _ = kill_process_group(Pid::from_child(server), if frozen { Signal::STOP } else { Signal::CONT });
+        }
+    }
+
     /// Raises or clears the disk alarm: while it is raised, every connection that publishes is blocked.
     pub fn set_disk_alarm(&self, raised: bool) -> io::Result<()> {
         self.control(&["set_disk_free_limit", if raised { "900000GB" } else { "1MB" }]).map(drop)
