@@ -1,4 +1,4 @@
-//! `kill -9` of a gateway at 50 random moments under load: whatever `medmon local tap` ever showed is counted at the
+//! `kill -9` of a gateway at random moments under load, with either broker: whatever `medmon local tap` ever showed is counted at the
 //! cloud, once; no alert is doubled.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
@@ -19,6 +19,7 @@ use medmon_api::vitals::SeriesQuery;
 use medmon_core::noun::{Binding, Condition, Device, Ieee, Language, Place, Vital};
 use medmon_kit::Clock;
 use medmon_sim::{DeviceSpec, Dongle, DongleOptions, air};
+use medmon_testkit::{RabbitMq, skip};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -28,7 +29,6 @@ use common::{Cloud, Process, output, until};
 
 const STRAP: u64 = 0x0012_4b00_2a5c_0d01;
 const BELT: u64 = 0x0012_4b00_2a5c_0d02;
-const ROUNDS: u32 = 50;
 
 /// Ids that `tap` showed, by vital.
 type Shown = Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>;
@@ -47,6 +47,14 @@ async fn tap(socket: PathBuf, follow: bool, shown: Shown) {
         let (Some(vital), Some(id)) = (row["vital"].as_str(), row["id"].as_str()) else { continue };
         shown.lock().unwrap().entry(vital.to_owned()).or_default().insert(id.to_owned());
     }
+}
+
+/// Readings that wait for the broker.
+async fn spilled(socket: &Path) -> Option<u64> {
+    let mut stream = UnixStream::connect(socket).await.ok()?;
+    stream.write_all(b"{\"command\":\"status\"}\n").await.ok()?;
+    let line = BufReader::new(stream).lines().next_line().await.ok()??;
+    serde_json::from_str::<Value>(&line).ok()?["spilled"].as_u64()
 }
 
 /// A fast heart at rest, 20 times a second, and a still belt.
@@ -72,6 +80,22 @@ fn environment(folder: &Path, cloud: &Cloud, dongle: &Dongle) -> Vec<(&'static s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_fifty_random_moments_a_gateway_loses_and_doubles_nothing() {
+    killed_again_and_again(50, Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_beside_its_rabbitmq_a_gateway_loses_and_doubles_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = match RabbitMq::start(folder.path(), 1) {
+        Ok(server) => server,
+        Err(missing) => return skip("killed_beside_its_rabbitmq_a_gateway_loses_and_doubles_nothing", &missing),
+    };
+    let broker =
+        vec![("MEDMON_GATEWAY__BROKER__KIND", "rabbitmq".into()), ("MEDMON_GATEWAY__BROKER__URL", server.url(0))];
+    killed_again_and_again(20, broker).await;
+}
+
+async fn killed_again_and_again(rounds: u32, broker: Vec<(&'static str, String)>) {
     let folder = tempfile::tempdir().unwrap();
     let cloud = Cloud::start(folder.path()).await;
     let (doctor, admin) = (cloud.client("doctor"), cloud.client("admin"));
@@ -93,7 +117,8 @@ async fn killed_at_fifty_random_moments_a_gateway_loses_and_doubles_nothing() {
     let devices = vec![device(STRAP, Vital::HEART_RATE, None), device(BELT, Vital::ACCELERATION, Some(Place::Waist))];
     doctor.set_devices(patient, &Devices { devices, cadences: BTreeMap::new() }).await.unwrap();
     let gateway = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
-    let env = environment(folder.path(), &cloud, &dongle);
+    let mut env = environment(folder.path(), &cloud, &dongle);
+    env.extend(broker);
     let enrolled = output("medmon-gatewayd", &["enrol", &gateway.code], &env);
     assert!(enrolled.status.success(), "{}", String::from_utf8_lossy(&enrolled.stderr));
     doctor.bind(patient, gateway.gateway.id).await.unwrap();
@@ -112,7 +137,7 @@ async fn killed_at_fifty_random_moments_a_gateway_loses_and_doubles_nothing() {
     let shown = Shown::default();
     let seed = clock.utc_us() as u64;
     println!("seed {seed}");
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         // SplitMix64 of seed and round: 0.05 to 0.85 s of life.
         let mut draw = seed.wrapping_add(u64::from(round + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         draw = (draw ^ (draw >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -132,6 +157,7 @@ async fn killed_at_fifty_random_moments_a_gateway_loses_and_doubles_nothing() {
     stop.cancel();
     loading.await.unwrap();
 
+    until("nothing is spilled", async || spilled(&socket).await == Some(0)).await;
     let before = shown.lock().unwrap().clone();
     let all = Shown::default();
     let complete = async || {

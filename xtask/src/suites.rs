@@ -27,8 +27,12 @@ struct Outcome {
     crashed: bool,
 }
 
+/// Services that tests start for themselves: what has to be there, and the package that brings it.
+const SERVICES: &[(&str, &str)] = &[("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")];
+
 /// Builds once, runs the wanted suites one after the other, prints a table.
 pub fn run(wanted: &[String]) -> anyhow::Result<ExitCode> {
+    install_services();
     // End-to-end tests start the real binaries.
     succeed(cargo().args(["build", "--workspace", "--bins"]))?;
     let suites: Vec<_> = suites()?.into_iter().filter(|suite| is_wanted(&suite.name, wanted)).collect();
@@ -39,6 +43,28 @@ pub fn run(wanted: &[String]) -> anyhow::Result<ExitCode> {
         rows.push((suite, execute(suite)?));
     }
     Ok(report(&rows))
+}
+
+/// Brings the services that are missing where that is one command; elsewhere their tests say that they are skipped.
+fn install_services() {
+    let missing: Vec<_> =
+        SERVICES.iter().filter(|(file, _)| !Path::new(file).exists()).map(|(_, package)| *package).collect();
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    if missing.is_empty() || !root || !Path::new("/usr/bin/apt-get").exists() {
+        return;
+    }
+    println!("installing {}", missing.join(" "));
+    let apt = |args: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        // Run level 1: whatever the packages bring is not started; tests start their own.
+        apt.args(args).envs([("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")]).stdin(Stdio::null());
+        apt.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let install = [&["install", "--yes", "--no-install-recommends"], &missing[..]].concat();
+    let installed = apt(&install) || (apt(&["update"]) && apt(&install));
+    if !installed {
+        println!("{} cannot be installed; what needs it is skipped", missing.join(" "));
+    }
 }
 
 /// `core` means `core` and everything below it.

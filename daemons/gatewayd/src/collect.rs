@@ -2,32 +2,22 @@
 //!
 //! Only devices on the allow-list become readings; what a stranger says is counted and shown, never attributed.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 
 use medmon_core::noun::{ClockQuality, Ieee, Reading, ReadingId, Settings, UtcUs, Value, Vital};
-use medmon_kit::Clock;
 
-use crate::broker::Broker;
+use crate::publish::Publishing;
 use crate::quality::Judge;
 use crate::radio::Report;
 use crate::radio::counters::Counters;
 
-/// Readings kept in memory while the broker cannot take them: about three hours of four sensors at 50 Hz in bursts.
-const SPILL_MAX: usize = 50_000;
 /// Reports taken together; the broker commits in groups anyway.
 const BATCH_MAX: usize = 256;
-/// Between two tries to publish what the broker could not take.
-const RETRY_US: i64 = 1_000_000;
 /// Devices remembered, strangers included.
 const HEARD_MAX: usize = 256;
-/// How long one publish may take before it counts as late.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is known of one device, for `medmon local devices`.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -154,89 +144,38 @@ pub async fn run(
     mut collector: Collector,
     mut reports: mpsc::Receiver<Report>,
     settings: watch::Receiver<Arc<Settings>>,
-    broker: Arc<dyn Broker>,
-    clock: Clock,
+    mut publishing: Publishing,
     counters: Counters,
     heard: DevicesHeard,
 ) {
-    let mut publishing = FuturesUnordered::new();
-    let mut spill: VecDeque<Reading> = VecDeque::new();
-    let publish = |batch: Vec<Reading>| {
-        let (broker, clock, counters) = (Arc::clone(&broker), clock.clone(), counters.clone());
-        async move {
-            let began = clock.mono_us();
-            let result = broker.publish(batch.clone()).await;
-            if clock.mono_us() - began > PUBLISH_LIMIT.as_micros() as i64 {
-                counters.add("publishes_late", 1);
-            }
-            (batch, result)
-        }
-    };
     let mut batch = Vec::new();
-    let mut retry_at = 0;
     loop {
-        tokio::select! {
-            count = reports.recv_many(&mut batch, BATCH_MAX) => {
-                if count == 0 {
-                    break;
-                }
-                let now = Arc::clone(&settings.borrow());
-                let mut readings = Vec::with_capacity(count);
-                for report in batch.drain(..) {
-                    let listed = collector.admits(report.device, &now);
-                    heard.note(&report, listed);
-                    if !listed {
-                        counters.add("unlisted_reports", 1);
-                    } else if let Some(reading) = collector.reading(report, now.epoch) {
-                        readings.push(reading);
-                    } else {
-                        counters.add("implausible_values", 1);
-                    }
-                }
-                counters.add("readings_accepted", readings.len() as u64);
-                if !readings.is_empty() {
-                    publishing.push(publish(readings));
-                }
-            }
-            Some((batch, result)) = publishing.next(), if !publishing.is_empty() => {
-                if settle(batch, result, &mut spill, &counters) {
-                    retry_at = clock.mono_us() + RETRY_US;
-                }
-            }
-            () = clock.sleep_until(retry_at), if !spill.is_empty() => {
-                retry_at = clock.mono_us() + RETRY_US;
-                let again = spill.len().min(BATCH_MAX);
-                publishing.push(publish(spill.drain(..again).collect()));
+        let count = tokio::select! {
+            count = reports.recv_many(&mut batch, BATCH_MAX) => count,
+            () = publishing.step() => continue,
+        };
+        if count == 0 {
+            break;
+        }
+        let now = Arc::clone(&settings.borrow());
+        let mut readings = Vec::with_capacity(count);
+        for report in batch.drain(..) {
+            let listed = collector.admits(report.device, &now);
+            heard.note(&report, listed);
+            if !listed {
+                counters.add("unlisted_reports", 1);
+            } else if let Some(reading) = collector.reading(report, now.epoch) {
+                readings.push(reading);
+            } else {
+                counters.add("implausible_values", 1);
             }
         }
-    }
-    if !spill.is_empty() {
-        publishing.push(publish(spill.drain(..).collect()));
-    }
-    while let Some((batch, result)) = publishing.next().await {
-        if result.is_err() {
-            counters.add("readings_lost", batch.len() as u64);
-            tracing::error!(readings = batch.len(), "the broker could not take the last readings before the stop");
+        counters.add("readings_accepted", readings.len() as u64);
+        if !readings.is_empty() {
+            publishing.take(readings);
         }
     }
-}
-
-/// What the broker could not take (`true`) is kept for another try, the oldest given up first.
-fn settle(
-    batch: Vec<Reading>,
-    result: Result<(), medmon_kit::sqlite::Error>,
-    spill: &mut VecDeque<Reading>,
-    counters: &Counters,
-) -> bool {
-    let Err(error) = result else { return false };
-    counters.add("publishes_failed", 1);
-    tracing::warn!(%error, readings = batch.len(), "the broker did not take readings; kept for another try");
-    spill.extend(batch);
-    while spill.len() > SPILL_MAX {
-        spill.pop_front();
-        counters.add("readings_lost", 1);
-    }
-    true
+    publishing.finish().await;
 }
 
 #[cfg(test)]

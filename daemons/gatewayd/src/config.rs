@@ -10,6 +10,7 @@ use medmon_core::noun::{Device, Ieee, Language, Place, Vital, is_e164};
 
 use medmon_kit::config::ConfigError;
 
+use crate::broker::RabbitUrl;
 use crate::radio::map::{Map, Row};
 use crate::radio::pairing::{InstallCode, PermitJoin, Policy};
 
@@ -133,15 +134,24 @@ pub struct DeviceConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BrokerConfig {
-    /// `embedded`.
+    /// `embedded` or `rabbitmq`.
     pub kind: BrokerKind,
+    /// RabbitMQ: where, with user, password and virtual host.
+    pub url: RabbitUrl,
+    /// How long a publish may take before readings go past the broker.
+    pub publish_timeout_ms: u32,
     /// Hours that raw readings are kept after every stage has had them.
     pub retention_h: u32,
 }
 
 impl Default for BrokerConfig {
     fn default() -> Self {
-        Self { kind: BrokerKind::Embedded, retention_h: 24 }
+        Self {
+            kind: BrokerKind::Embedded,
+            url: RabbitUrl::new("amqp://guest:guest@127.0.0.1:5672/%2f"),
+            publish_timeout_ms: 1000,
+            retention_h: 24,
+        }
     }
 }
 
@@ -151,6 +161,8 @@ impl Default for BrokerConfig {
 pub enum BrokerKind {
     /// A SQLite log in `data_dir`.
     Embedded,
+    /// RabbitMQ in the home.
+    Rabbitmq,
 }
 
 /// `[gateway.disk]`
@@ -235,6 +247,11 @@ impl GatewayConfig {
             && let Err(error) = medmon_api::Client::new(url, None)
         {
             return Err(refuse("uplink.url", Some(format!("\"{url}\"")), &error.to_string()));
+        }
+        // Never shown: there is a password in it.
+        self.broker.url.check().map_err(|problem| refuse("broker.url", None, &problem))?;
+        if self.broker.publish_timeout_ms == 0 {
+            return Err(refuse("broker.publish_timeout_ms", Some("0".into()), "must be at least 1"));
         }
         if self.uplink.live_interval_s == 0 {
             return Err(refuse("uplink.live_interval_s", Some("0".into()), "must be at least 1"));

@@ -1,7 +1,8 @@
 //! DETECT: readings through the detectors, findings to facts. The urgent path: a reading is judged the moment it comes.
 //!
 //! Facts and the detectors' state are one commit, so a crash neither forgets an alert nor raises it twice. Between
-//! facts the state is committed every few seconds; what came since is delivered again and, by its id, judged once.
+//! facts the state is committed every second; what came since is delivered again and, by its id, judged once.
+//! While the broker is down, readings come past it, in memory.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use medmon_core::detect::{Change, Detectors, EpisodeKey, Finding};
 use medmon_core::noun::alert::Raised;
-use medmon_core::noun::{Fact, FactKind, MonoUs, Settings, UtcUs};
+use medmon_core::noun::{Fact, FactKind, MonoUs, Reading, Settings, UtcUs};
 use medmon_kit::{Clock, service, sqlite};
 
 use crate::broker::{Broker, Delivery, Stage};
@@ -23,7 +24,7 @@ use crate::seen::Seen;
 const NAME: &str = "detect";
 const TICK_US: i64 = 500_000;
 /// Between facts: what came since is delivered again, and flash wears with every write.
-const COMMIT_US: i64 = 5_000_000;
+const COMMIT_US: i64 = 1_000_000;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct State {
     /// Episodes that are going on, and the alerts they are.
     episodes: Vec<(EpisodeKey, Uuid)>,
     epoch: u64,
+    /// The newest broker offset in it; it means nothing to the next run.
+    #[serde(skip_deserializing)]
     offset: i64,
 }
 
@@ -72,7 +75,10 @@ impl State {
 
     /// Takes a reading in, unless it was there. Nobody's readings are nobody's alerts.
     fn take(&mut self, delivery: &Delivery, settings: &Settings, install: Uuid) -> Vec<Fact> {
-        self.offset = self.offset.max(delivery.offset);
+        // A session's offsets grow; those of the next have nothing to do with them.
+        if delivery.offset > 0 {
+            self.offset = delivery.offset;
+        }
         let reading = &delivery.reading;
         if !self.seen.insert(reading.id) || reading.epoch != settings.epoch {
             return Vec::new();
@@ -146,6 +152,7 @@ pub async fn run(
     install: Uuid,
     mut state: State,
     mut deliveries: mpsc::Receiver<Delivery>,
+    mut bypass: mpsc::Receiver<Reading>,
     broker: Arc<dyn Broker>,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
@@ -162,28 +169,30 @@ pub async fn run(
     let mut found = state.apply(&now, Moment::now(&clock));
     loop {
         let known = found.len();
-        let delivery = tokio::select! {
+        let mut arrived = Vec::new();
+        tokio::select! {
             delivery = deliveries.recv() => {
                 let Some(delivery) = delivery else { break };
-                Some(delivery)
+                arrived.push(delivery);
             }
-            () = &mut tick => {
-                tick_at = tick_at.min(clock.mono_us());
-                None
+            Some(reading) = bypass.recv() => {
+                // What the broker has shown is older, and detectors pass over what is older than the last.
+                for _ in 0..deliveries.len() {
+                    arrived.extend(deliveries.try_recv());
+                }
+                arrived.push(Delivery { offset: 0, reading });
             }
-            Ok(()) = settings.changed() => {
-                settings.mark_changed();
-                None
-            }
+            () = &mut tick => tick_at = tick_at.min(clock.mono_us()),
+            Ok(()) = settings.changed() => settings.mark_changed(),
             () = stop.cancelled() => break,
-        };
+        }
         // Before the reading: one that came under a new assignment would be nobody's under the old one.
         if settings.has_changed().unwrap_or(false) {
             now = Arc::clone(&settings.borrow_and_update());
             found.extend(state.apply(&now, Moment::now(&clock)));
             unsaved = true;
         }
-        if let Some(delivery) = delivery {
+        for delivery in arrived {
             found.extend(state.take(&delivery, &now, install));
             unsaved = true;
         }
@@ -244,7 +253,7 @@ fn name(kind: &FactKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use medmon_core::noun::{Reading, Value, Vital};
+    use medmon_core::noun::{Value, Vital};
 
     use super::*;
     use crate::broker::Embedded;
@@ -264,7 +273,9 @@ mod tests {
         let state = State::new(&of(0), 0);
         let stop = CancellationToken::new();
         let radio = watch::channel(RadioState::Starting).1;
-        let stage = run(Uuid::nil(), state, deliveries, broker, facts.clone(), in_force, radio, clock, stop.clone());
+        let (_bypass, past) = mpsc::channel(1);
+        let (facts_of, now) = (facts.clone(), clock);
+        let stage = run(Uuid::nil(), state, deliveries, past, broker, facts_of, in_force, radio, now, stop.clone());
         let stage = tokio::spawn(stage);
         let raised = || facts.alerts().iter().filter(|alert| alert.raised().is_some()).count() as u64;
         for epoch in 1..=TURNS {

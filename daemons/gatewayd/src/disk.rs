@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use medmon_core::noun::MonoUs;
 use medmon_kit::Clock;
@@ -66,20 +65,30 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Runs until `stop`.
-    pub async fn run(self, state: watch::Sender<DiskState>, stop: CancellationToken) {
+    /// Runs until whoever loses readings has ended.
+    pub async fn run(self, state: watch::Sender<DiskState>, mut lost: mpsc::UnboundedReceiver<Lost>) {
         let (mut growth, mut unsaid) = (Growth::default(), Vec::new());
-        loop {
+        let mut open = true;
+        while open {
             match self.look(&mut growth, &mut unsaid).await {
                 Ok(now) => {
                     state.send_replace(now);
                 }
                 Err(error) => tracing::error!(%error, "the disk cannot be looked after"),
             }
-            tokio::select! {
-                () = self.clock.sleep(LOOK) => {}
-                () = stop.cancelled() => return,
-            }
+            let next = self.clock.mono_us() + LOOK.as_micros() as i64;
+            open = loop {
+                tokio::select! {
+                    loss = lost.recv() => match loss {
+                        Some(loss) => unsaid.push(loss),
+                        None => break false,
+                    },
+                    () = self.clock.sleep_until(next) => break true,
+                }
+            };
+        }
+        if let Err(error) = self.outbox.lose(unsaid.clone()).await {
+            tracing::error!(%error, ?unsaid, "what was lost cannot be written down");
         }
     }
 

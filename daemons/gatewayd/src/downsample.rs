@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use medmon_core::noun::{ClockQuality, Envelope, Gap, Quality, Reading, Reason, Settings, UtcUs, Value, Vital, Window};
@@ -25,8 +26,9 @@ const GRACE_US: i64 = 2_000_000;
 const LOOK_US: i64 = 1_000_000;
 /// Between sealings: what came since is delivered again, and flash wears with every write.
 const COMMIT_US: i64 = 5_000_000;
-/// A stop waits so long for readings that are still on their way.
+/// A stop waits so long for readings that are still on their way, and looks so often.
 const DRAIN_US: i64 = 3_000_000;
+const DRAIN_LOOK_US: i64 = 50_000;
 /// Windows of one envelope at most; a longer backlog makes several.
 const WINDOWS_MAX: usize = 2000;
 /// Readings taken in at a time: a backlog must not keep the others from their turn.
@@ -39,7 +41,8 @@ pub struct State {
     /// Closed windows and known gaps, by the assignment epoch they belong to.
     closed: BTreeMap<u64, (Vec<Window>, Vec<Gap>)>,
     seen: Seen,
-    /// The newest broker offset in it.
+    /// The newest broker offset in it; it means nothing to the next run.
+    #[serde(skip_deserializing)]
     offset: i64,
 }
 
@@ -267,8 +270,8 @@ fn seal_time(utc_us: UtcUs, interval_us: i64) -> i64 {
     (utc_us - GRACE_US).div_euclid(interval_us)
 }
 
-/// Runs until `drain` names the last offset; once that is in, closes and seals everything, so that nothing waits for
-/// the next start. What does not come within three seconds is delivered again then.
+/// Runs until `drain`: nothing more is published. Once all of it is in, closes and seals everything, so that nothing
+/// waits for the next start. What does not come within three seconds is delivered again then.
 #[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
 pub async fn run(
     install: Uuid,
@@ -279,7 +282,7 @@ pub async fn run(
     mut settings: watch::Receiver<Arc<Settings>>,
     live_interval: Duration,
     time: Time,
-    mut drain: watch::Receiver<Option<i64>>,
+    drain: CancellationToken,
 ) {
     let clock = time.clock.clone();
     let mut held = Held { new: Vec::new(), released: 0, waiting: true, time };
@@ -300,14 +303,15 @@ pub async fn run(
                 }
             }
             () = &mut look => look_at = look_at.min(clock.mono_us()),
-            Ok(()) = drain.changed() => drain_began = Some(clock.mono_us()),
+            () = drain.cancelled(), if drain_began.is_none() => drain_began = Some(clock.mono_us()),
         }
         if settings.has_changed().unwrap_or(false) {
             now = Arc::clone(&settings.borrow_and_update());
         }
         for Delivery { offset, reading } in batch.drain(..) {
-            changed |= offset > state.offset;
-            state.offset = state.offset.max(offset);
+            // A session's offsets grow; those of the next have nothing to do with them.
+            changed |= offset != state.offset;
+            state.offset = offset;
             if reading.clock == ClockQuality::Unset && state.seen.insert(reading.id) {
                 changed = true;
                 if held.known() {
@@ -322,15 +326,16 @@ pub async fn run(
         if clock.mono_us() < look_at && drain_began.is_none() {
             continue;
         }
-        look_at = clock.mono_us() + LOOK_US;
+        look_at = clock.mono_us() + if drain_began.is_some() { DRAIN_LOOK_US } else { LOOK_US };
         look.set(clock.sleep_until(look_at));
         match held.release(&mut state, &outbox, &now).await {
             Ok(released) => changed |= released,
             Err(error) => tracing::error!(%error, "held readings cannot be read yet; tried again"),
         }
-        let last = *drain.borrow();
-        let late = drain_began.is_some_and(|began| clock.mono_us() - began > DRAIN_US);
-        let stopping = last.is_some_and(|last| state.offset >= last || late);
+        let stopping = match drain_began {
+            Some(began) => clock.mono_us() - began > DRAIN_US || broker.drained(Stage::Downsample, state.offset).await,
+            None => false,
+        };
         // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
         let due = seal_time(clock.utc_us(), interval_us) != sealed_at;
         let unsaved = changed && clock.mono_us() - committed_us >= COMMIT_US;

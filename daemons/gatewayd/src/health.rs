@@ -51,8 +51,8 @@ pub struct Health {
     pub modem: Option<watch::Receiver<ModemState>>,
     /// The disk.
     pub disk: watch::Receiver<DiskState>,
-    /// Why readings cannot be made durable where they should be.
-    pub broker: watch::Receiver<Option<String>>,
+    /// Readings that wait beside the broker.
+    pub spilled: watch::Receiver<u64>,
     /// The clock.
     pub time: Time,
     /// Where alerts are kept.
@@ -188,7 +188,8 @@ impl Health {
         };
         gateway(Condition::ModemDown, self.modem.as_ref().and_then(|modem| modem_down(&modem.borrow())));
         gateway(Condition::DiskLow, self.disk.borrow().low.clone());
-        gateway(Condition::BrokerDown, self.broker.borrow().clone());
+        let spilled = *self.spilled.borrow();
+        gateway(Condition::BrokerDown, (spilled > 0).then(|| format!("{spilled} readings")));
         gateway(
             Condition::ClockUnsure,
             match *self.time.trust.borrow() {

@@ -1,5 +1,6 @@
 //! gatewayd: the gateway in the home. Files in the order the data flows:
-//! radio → collect (quality) → broker → detect → notify (ladder) · downsample → outbox → uplink · settings · time · health · local.
+//! radio → collect (quality) → publish (spill) → broker → detect → notify (ladder) · downsample → outbox → uplink · settings ·
+//! time · disk · health · local
 
 pub mod battery;
 pub mod broker;
@@ -15,10 +16,12 @@ pub mod ladder;
 pub mod local;
 pub mod notify;
 pub mod outbox;
+pub mod publish;
 pub mod quality;
 pub mod radio;
 pub mod seen;
 pub mod settings;
+pub mod spill;
 pub mod telemetry;
 pub mod time;
 pub mod uplink;
@@ -34,23 +37,27 @@ use tokio_util::sync::CancellationToken;
 use medmon_api::Client;
 use medmon_kit::Clock;
 
-use crate::broker::{Broker, Embedded, Stage};
+use crate::broker::{Broker, Embedded, RabbitMq, Stage};
 use crate::collect::{Collector, DevicesHeard};
-use crate::config::GatewayConfig;
+use crate::config::{BrokerConfig, BrokerKind, GatewayConfig};
 use crate::disk::{Disk, DiskState};
 use crate::facts::Facts;
 use crate::health::Health;
 use crate::install::Install;
 use crate::local::Local;
 use crate::outbox::Outbox;
+use crate::publish::Publishing;
 use crate::radio::counters::Counters;
 use crate::radio::map::Map;
 use crate::settings::SettingsStore;
+use crate::spill::Spill;
 use crate::time::{Keeper, Time};
 use crate::uplink::Uplink;
 
 /// Reports on their way from the radio to COLLECT.
 const REPORTS: usize = 1024;
+/// Readings on their way to DETECT past a broker that is down.
+const BYPASS: usize = 8192;
 /// Between two attempts to start.
 const RETRY: Duration = Duration::from_secs(2);
 /// How often the times are written down and the broker trimmed.
@@ -123,16 +130,19 @@ impl Gateway {
 
         let settings = Arc::new(SettingsStore::open(&folder, &config));
         let in_force = settings.in_force.subscribe();
-        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&folder).await.context("broker")?);
+        let broker = open_broker(&config.broker, &folder).await.context("broker")?;
+        let spill = Spill::open(&folder).await.context("spill")?;
         let facts = Facts::open(&folder, clock.utc_us()).await.context("facts")?;
         let outbox = Outbox::open(&folder).context("outbox")?;
         let (counters, heard) = (Counters::default(), DevicesHeard::default());
         let (online, radio_state) = (watch::Sender::new(false), watch::Sender::default());
         let (disk_state, disk) = watch::channel(DiskState::default());
-        let (_broker_down, broker_down) = watch::channel(None);
         let stop = CancellationToken::new();
         let drained = CancellationToken::new();
-        let (drain, drain_to) = watch::channel(None);
+        let drain = CancellationToken::new();
+        let (spilled, spilled_now) = watch::channel(spill.len());
+        let (bypass, bypassed) = mpsc::channel(BYPASS);
+        let (losing, lost) = mpsc::unbounded_channel();
         let (trust, trusted) = watch::channel(install.clock);
         let reference = watch::Sender::new(None);
         let time = Time { clock: clock.clone(), trust: trusted, machine_since: install.machine_since };
@@ -146,6 +156,7 @@ impl Gateway {
             install: install.clone(),
             name: config.name.clone(),
             broker: Arc::clone(&broker),
+            spilled: spilled_now.clone(),
             facts: facts.clone(),
             outbox: outbox.clone(),
             sms: sms.as_ref().map(|sms| sms.outbox.clone()),
@@ -197,13 +208,13 @@ impl Gateway {
             broker: Arc::clone(&broker),
             clock: clock.clone(),
         };
-        stages.spawn("disk", keep.run(disk_state, stop.clone()));
+        stages.spawn("disk", keep.run(disk_state, lost));
         let health = Health {
             install: install.id,
             heard: heard.clone(),
             modem: sms.as_ref().map(|sms| sms.state.clone()),
             disk,
-            broker: broker_down,
+            spilled: spilled_now.clone(),
             time: time.clone(),
             facts: facts.clone(),
             settings: in_force.clone(),
@@ -213,17 +224,11 @@ impl Gateway {
         let radio = radio::run(options, context, asked, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
         let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
+        let limit = Duration::from_millis(config.broker.publish_timeout_ms.into());
+        let publishing = Publishing::new(Arc::clone(&broker), limit, bypass, spill, spilled, counters.clone(), losing);
         let collect = stages.spawn(
             "collect",
-            collect::run(
-                collector,
-                inbox,
-                in_force.clone(),
-                Arc::clone(&broker),
-                clock.clone(),
-                counters.clone(),
-                heard.clone(),
-            ),
+            collect::run(collector, inbox, in_force.clone(), publishing, counters.clone(), heard.clone()),
         );
         let detect = stages.spawn(
             "detect",
@@ -231,6 +236,7 @@ impl Gateway {
                 install.id,
                 detectors,
                 broker.consume(Stage::Detect),
+                bypassed,
                 Arc::clone(&broker),
                 facts.clone(),
                 in_force.clone(),
@@ -250,7 +256,7 @@ impl Gateway {
                 in_force.clone(),
                 Duration::from_secs(config.uplink.live_interval_s.into()),
                 time.clone(),
-                drain_to,
+                drain.clone(),
             ),
         );
         if let Some(sms) = sms {
@@ -304,7 +310,7 @@ impl Gateway {
             // In the order of the data: each stage ends once the one before it has handed everything over.
             let _ = radio.await;
             let _ = collect.await;
-            drain.send_replace(Some(*broker.durable().borrow()));
+            drain.cancel();
             let _ = downsample.await;
             drained.cancel();
             let _ = detect.await;
@@ -327,6 +333,14 @@ async fn serve_local(path: std::path::PathBuf, local: Local, stop: CancellationT
     if let Err(error) = local::run(path.clone(), local, stop).await {
         tracing::warn!(%error, socket = %path.display(), "`medmon local` cannot reach this gateway");
     }
+}
+
+async fn open_broker(config: &BrokerConfig, folder: &std::path::Path) -> anyhow::Result<Arc<dyn Broker>> {
+    Ok(match config.kind {
+        BrokerKind::Embedded => Arc::new(Embedded::open(folder).await?),
+        // A gateway must not wait for it: it is reached when it is reached.
+        BrokerKind::Rabbitmq => Arc::new(RabbitMq::open(&config.url, config.retention_h).map_err(anyhow::Error::msg)?),
+    })
 }
 
 /// A client of the cloud, if the gateway has enrolled. A home without one keeps, detects and texts all the same.

@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Broker, Delivery};
+use crate::broker::{Broker, BrokerError, Delivery};
 use crate::collect::DevicesHeard;
 use crate::disk::DiskState;
 use crate::facts::Facts;
@@ -22,6 +22,7 @@ use crate::outbox::{Lost, Outbox};
 use crate::radio::counters::Counters;
 use crate::radio::zcl;
 use crate::radio::{Ask, Control, Order, RadioState, unmatched};
+use crate::seen::Seen;
 use crate::time::Time;
 use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
 
@@ -73,6 +74,8 @@ pub struct Local {
     pub name: String,
     /// Readings.
     pub broker: Arc<dyn Broker>,
+    /// Readings that wait for the broker.
+    pub spilled: watch::Receiver<u64>,
     /// Alerts.
     pub facts: Facts,
     /// Envelopes.
@@ -152,7 +155,10 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
         Ok(Question::Adopt) => return local.order(stream, Ask::Adopt).await,
         Ok(Question::Restore { overwrite }) => return local.order(stream, Ask::Restore { overwrite }).await,
         Ok(Question::Backup) => return local.order(stream, Ask::Backup).await,
-        Ok(Question::Tap { from_start, follow }) => return local.tap(&mut write, from_start, follow).await,
+        Ok(Question::Tap { from_start, follow }) => match local.tap(&mut write, from_start, follow).await {
+            Ok(()) => return Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
         Err(error) => Ok(vec![json!({ "error": format!("not a question: {error}") })]),
     };
     let rows = rows.unwrap_or_else(|error| vec![json!({ "error": error })]);
@@ -169,7 +175,7 @@ async fn say(write: &mut (impl tokio::io::AsyncWrite + Unpin), rows: &[Json]) ->
 }
 
 impl Local {
-    pub(crate) async fn status(&self) -> Result<Json, medmon_kit::sqlite::Error> {
+    pub(crate) async fn status(&self) -> Result<Json, BrokerError> {
         let settings = Arc::clone(&self.settings.borrow());
         let alerts = self.facts.alerts();
         Ok(json!({
@@ -183,6 +189,7 @@ impl Local {
             "cloud": if *self.online.borrow() { "reached" } else { "not_reached" },
             "settings": { "version": settings.version, "epoch": settings.epoch, "devices": settings.devices.len() },
             "broker": self.broker.depth().await?,
+            "spilled": *self.spilled.borrow(),
             "outbox": self.outbox.depth().await?,
             "disk": *self.disk.borrow(),
             "alerts_open": alerts.iter().filter(|alert| alert.open()).count(),
@@ -286,18 +293,20 @@ impl Local {
         from_start: bool,
         follow: bool,
     ) -> std::io::Result<()> {
+        let failed = std::io::Error::other::<BrokerError>;
         let mut durable = self.broker.durable();
-        let mut cursor = if from_start { 0 } else { *durable.borrow_and_update() };
+        let mut cursor = if from_start { 0 } else { self.broker.newest().await.map_err(failed)? };
+        // What was published late may be in the log twice.
+        let mut seen = Seen::default();
         loop {
-            let newest = *durable.borrow_and_update();
-            while cursor < newest {
-                let batch = self.broker.read(cursor, TAP_BATCH).await.map_err(std::io::Error::other)?;
-                // Offsets of publishes that failed are holes.
-                cursor = batch.last().map_or(newest, |delivery| delivery.offset);
+            durable.mark_unchanged();
+            let mut batch = self.broker.read(cursor, TAP_BATCH).await.map_err(failed)?;
+            if let Some(last) = batch.last() {
+                cursor = last.offset;
+                batch.retain(|delivery| seen.insert(delivery.reading.id));
                 let rows: Vec<_> = batch.iter().flat_map(tap_rows).collect();
                 say(write, &rows).await?;
-            }
-            if !follow || durable.changed().await.is_err() {
+            } else if !follow || durable.changed().await.is_err() {
                 return Ok(());
             }
         }

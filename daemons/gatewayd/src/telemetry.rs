@@ -51,6 +51,7 @@ async fn metrics(State(local): State<Local>) -> impl IntoResponse {
             ("medmon_gateway_readings_kept", broker.kept),
             ("medmon_gateway_detect_behind", broker.detect_behind),
             ("medmon_gateway_downsample_behind", broker.downsample_behind),
+            ("medmon_gateway_readings_spilled", *local.spilled.borrow() as i64),
             ("medmon_gateway_outbox_waiting", outbox.waiting),
         ] {
             text.push_str(&format!("# TYPE {name} gauge\n{name} {value}\n"));

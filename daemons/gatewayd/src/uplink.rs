@@ -226,7 +226,9 @@ impl Uplink {
 
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
         let settings = Arc::clone(&self.settings.borrow());
-        let (depth, outbox, now) = (self.broker.depth().await?, self.outbox.depth().await?, self.time.clock.utc_us());
+        let (depth, outbox, now) = (self.broker.depth().await, self.outbox.depth().await?, self.time.clock.utc_us());
+        // Whoever pages must not be taken for dead because a broker does not answer.
+        let depth = depth.unwrap_or_default();
         let sms_waiting = self.sms_waiting().await;
         let clock = *self.time.trust.borrow();
         let modem_ok = self.texts.as_ref().map(|(_, modem)| modem_down(&modem.borrow()).is_none());

@@ -32,6 +32,14 @@ fn a_bad_configuration_is_one_line_and_exit_78() {
             "gateway.toml: gateway.uplink.live_interval_s = 0: must be at least 1",
         ),
         (
+            "[gateway.broker]\nkind = 'rabbitmq'\nurl = 'http://user:secret@localhost'",
+            "gateway.toml: gateway.broker.url: not the URL of a RabbitMQ; write it as amqp://user:password@host:5672/vhost, amqps for TLS, %2f for the vhost /",
+        ),
+        (
+            "[gateway.broker]\npublish_timeout_ms = 0",
+            "gateway.toml: gateway.broker.publish_timeout_ms = 0: must be at least 1",
+        ),
+        (
             "[gateway.sms]\nfallback_phone = '0612345678'",
             "gateway.toml: gateway.sms.fallback_phone = \"0612345678\": write it as +33612345678 (E.164)",
         ),

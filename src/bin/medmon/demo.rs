@@ -14,6 +14,7 @@ use medmon_api::Client;
 use medmon_core::noun::Language;
 use medmon_kit::Clock;
 use medmon_sim::{Replay, Scenario};
+use medmon_testkit::RabbitMq;
 use tokio_util::sync::CancellationToken;
 
 use self::world::World;
@@ -28,7 +29,6 @@ const NURSE: &str = "A. Martin, nurse";
 
 /// Runs the demo; the exit code is 8 when something was lost, missed or unexpected.
 pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(args.broker == Broker::Embedded, "--broker rabbitmq: this release has the embedded broker only");
     tokio::runtime::Runtime::new()?.block_on(play(&args))
 }
 
@@ -51,7 +51,13 @@ async fn play(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
     let clock = if args.speed == 1.0 { Clock::system() } else { Clock::scaled(args.speed, Clock::system().utc_us()) };
     let stop = CancellationToken::new();
-    let world = World::build(scenario(args)?, &folder, &clock).await?;
+    let scenario = scenario(args)?;
+    // One for all homes, with a virtual host each; it ends with the demo.
+    let rabbitmq = match args.broker {
+        Broker::Embedded => None,
+        Broker::Rabbitmq => Some(RabbitMq::start(&folder, scenario.homes.len()).context("--broker rabbitmq")?),
+    };
+    let world = World::build(scenario, rabbitmq.as_ref(), &folder, &clock).await?;
     let phone = world.phone_lines(&clock);
     let end = world.play(&clock, &stop);
     if !args.headless && std::io::stdout().is_terminal() {

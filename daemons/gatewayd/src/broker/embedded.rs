@@ -13,7 +13,7 @@ use medmon_core::noun::{Reading, Value};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
-use super::{Broker, Delivery, Depth, Stage, Worth};
+use super::{Broker, BrokerError, BrokerState, Delivery, Depth, Stage, Worth};
 use crate::outbox::Lost;
 
 /// Few syncs a second: SD cards wear. The urgent path does not wait for it. Long enough that two bursts of an accelerometer,
@@ -107,7 +107,7 @@ impl Embedded {
 
 #[async_trait]
 impl Broker for Embedded {
-    async fn publish(&self, readings: Vec<Reading>) -> Result<(), sqlite::Error> {
+    async fn publish(&self, readings: Vec<Reading>) -> Result<(), BrokerError> {
         let readings: Arc<[Reading]> = readings.into();
         let first = {
             // One step, so that the tail has batches in the order of their offsets.
@@ -127,7 +127,7 @@ impl Broker for Embedded {
                     wire::reading::encode_into(reading, &mut body);
                     insert.execute((offset, reading.utc_us, &body.0))?;
                 }
-                Ok::<_, sqlite::Error>(())
+                Ok(())
             })
             .await;
         let settled = self.offsets().end(first);
@@ -155,7 +155,7 @@ impl Broker for Embedded {
         receiver
     }
 
-    async fn acknowledge(&self, stage: Stage, offset: i64) -> Result<(), sqlite::Error> {
+    async fn acknowledge(&self, stage: Stage, offset: i64) -> Result<(), BrokerError> {
         let sql = "INSERT INTO cursor (stage, offset) VALUES (?1, ?2)
                    ON CONFLICT (stage) DO UPDATE SET offset = max(offset, excluded.offset)";
         self.log
@@ -166,15 +166,27 @@ impl Broker for Embedded {
             .await
     }
 
-    async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
-        read(&self.log, offset, limit).await
+    async fn drained(&self, stage: Stage, offset: i64) -> bool {
+        offset.max(self.cursors[stage as usize]) >= *self.durable.borrow()
+    }
+
+    async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, BrokerError> {
+        // Batches end in any order: what is past the settled ones must wait for those before it.
+        let settled = *self.durable.borrow();
+        let mut found = read(&self.log, offset, limit).await?;
+        found.retain(|delivery| delivery.offset <= settled);
+        Ok(found)
+    }
+
+    async fn newest(&self) -> Result<i64, BrokerError> {
+        Ok(*self.durable.borrow())
     }
 
     fn durable(&self) -> watch::Receiver<i64> {
         self.durable.subscribe()
     }
 
-    async fn trim(&self, older_than_utc_us: i64) -> Result<u64, sqlite::Error> {
+    async fn trim(&self, older_than_utc_us: i64) -> Result<u64, BrokerError> {
         // As long as one stage has never acknowledged, there is no smallest cursor and nothing goes. Readings lie in the
         // order of their arrival: the first that is young enough ends the search, so only what goes is read.
         let sql = "DELETE FROM reading WHERE offset <=
@@ -185,7 +197,7 @@ impl Broker for Embedded {
         self.log.write(move |db| Ok(db.execute(sql, (older_than_utc_us, stages))? as u64)).await
     }
 
-    async fn give_up(&self, worth: Worth, limit: u32) -> Result<(u64, Vec<Lost>), sqlite::Error> {
+    async fn give_up(&self, worth: Worth, limit: u32) -> Result<(u64, Vec<Lost>), BrokerError> {
         let scan = "SELECT offset, body FROM reading WHERE offset > ?1 AND offset <= ?2 ORDER BY offset LIMIT ?3";
         let taken = "SELECT CASE count(*) WHEN ?1 THEN min(offset) ELSE 0 END FROM cursor";
         let (stages, after) = (
@@ -222,11 +234,11 @@ impl Broker for Embedded {
         Ok((gone, Lost::of(&lost, "disk quota")))
     }
 
-    async fn give_back(&self) -> Result<(), sqlite::Error> {
-        self.log.give_back().await
+    async fn give_back(&self) -> Result<(), BrokerError> {
+        Ok(self.log.give_back().await?)
     }
 
-    async fn depth(&self) -> Result<Depth, sqlite::Error> {
+    async fn depth(&self) -> Result<Depth, BrokerError> {
         // By offsets: counting a day of rows would read them all. A publish that failed leaves a hole and counts.
         let sql = "SELECT ifnull(min(offset), 1), ifnull(max(offset), 0) FROM reading";
         let cursor = "SELECT ifnull(max(offset), 0) FROM cursor WHERE stage = ?1";
@@ -241,6 +253,7 @@ impl Broker for Embedded {
                     kept: newest - oldest + 1,
                     detect_behind: behind(Stage::Detect)?,
                     downsample_behind: behind(Stage::Downsample)?,
+                    state: BrokerState::Up,
                 })
             })
             .await
@@ -407,7 +420,7 @@ mod tests {
         broker.acknowledge(Stage::Downsample, 3).await.unwrap();
         assert_eq!(broker.trim(i64::MAX).await.unwrap(), 3);
         let depth = broker.depth().await.unwrap();
-        assert_eq!(depth, Depth { kept: 1, detect_behind: 0, downsample_behind: 1 });
+        assert_eq!(depth, Depth { kept: 1, downsample_behind: 1, ..Depth::default() });
     }
 
     #[tokio::test]

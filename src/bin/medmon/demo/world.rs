@@ -14,9 +14,11 @@ use medmon_api::patient::NewPatient;
 use medmon_cloudd::{CloudConfig, Running};
 use medmon_core::noun::{Binding, Device, Ieee, Language, Place, Role, Vital};
 use medmon_gatewayd::Gateway;
-use medmon_gatewayd::config::{GatewayConfig, ModemConfig};
+use medmon_gatewayd::broker::RabbitUrl;
+use medmon_gatewayd::config::{BrokerKind, GatewayConfig, ModemConfig};
 use medmon_kit::Clock;
 use medmon_sim::{Dongle, DongleOptions, Home, HomeCounts, Link, Modem, ModemOptions, Scenario, run_home};
+use medmon_testkit::RabbitMq;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +80,12 @@ pub struct Played {
 
 impl World {
     /// Starts the cloud and every home, and waits until each gateway works for its patient.
-    pub async fn build(scenario: Scenario, folder: &Path, clock: &Clock) -> anyhow::Result<Self> {
+    pub async fn build(
+        scenario: Scenario,
+        rabbitmq: Option<&RabbitMq>,
+        folder: &Path,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         let cloud_stop = CancellationToken::new();
         let data_dir = folder.join("cloud");
         let config = CloudConfig { listen: "127.0.0.1:0".into(), data_dir, ..CloudConfig::default() };
@@ -94,7 +101,7 @@ impl World {
         let mut houses = Vec::new();
         for (index, home) in scenario.homes.into_iter().enumerate() {
             let folder = folder.join(format!("home-{index}"));
-            let staff = Staff { admin: &admin, doctor: &doctor, link: &link };
+            let staff = Staff { admin: &admin, doctor: &doctor, link: &link, rabbitmq };
             houses.push(staff.move_in(home, folder, index, clock).await?);
         }
         let world = Self { houses, doctor, nurse_token, cloud, cloud_stop, link, link_cut: scenario.link_cut };
@@ -251,6 +258,7 @@ struct Staff<'a> {
     admin: &'a Client,
     doctor: &'a Client,
     link: &'a Link,
+    rabbitmq: Option<&'a RabbitMq>,
 }
 
 impl Staff<'_> {
@@ -290,6 +298,9 @@ impl Staff<'_> {
         config.sms.modem = Some(ModemConfig { port: modem.port().to_owned(), baud: 115_200, pin_file: None });
         config.uplink.url = Some(format!("http://{}", self.link.addr()));
         config.uplink.live_interval_s = LIVE_INTERVAL_S;
+        if let Some(rabbitmq) = self.rabbitmq {
+            (config.broker.kind, config.broker.url) = (BrokerKind::Rabbitmq, RabbitUrl::new(rabbitmq.url(index)));
+        }
         medmon_gatewayd::enrol(&config, &gateway.code, clock).await?;
         self.doctor.bind(patient, gateway.gateway.id).await?;
         let gateway = Gateway::start(config, clock.clone()).await?;
