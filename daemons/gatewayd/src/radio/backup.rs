@@ -176,9 +176,12 @@ impl Vault {
         Some(since.as_micros() as i64)
     }
 
-    /// Encrypts and keeps a copy.
+    /// Encrypts and keeps a copy. That of another network is set aside, not overwritten: it may be wanted back.
     pub fn keep(&self, backup: &Backup) -> Result<(), BackupError> {
         let failed = |error: &dyn std::fmt::Display| BackupError::File(format!("{}: {error}", self.path.display()));
+        if self.open().is_ok_and(|held| !held.network.is(&backup.network)) {
+            fs::rename(&self.path, self.path.with_extension("backup.old")).map_err(|error| failed(&error))?;
+        }
         let plain = serde_json::to_vec(backup).map_err(|error| failed(&error))?;
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| failed(&error))?;
@@ -246,6 +249,10 @@ mod tests {
         vault.keep(&backup()).unwrap();
         assert_eq!(vault.open().unwrap(), backup());
         let sealed = fs::read(folder.path().join(FILE)).unwrap();
+        let mut other = backup();
+        other.network.extended_pan = Ieee(9);
+        vault.keep(&other).unwrap();
+        assert_eq!(fs::read(folder.path().join("radio.backup.old")).unwrap(), sealed);
         assert!(!sealed.windows(8).any(|part| part == b"00c0ffee"));
         let key = folder.path().join(KEY_FILE);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);

@@ -162,6 +162,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The network is another one than before: a backup is due.
+    pub fn changed(&mut self) {
+        self.changed = true;
+    }
+
     /// Follows the dongle until its port closes, somebody asks for another network, or `stop`.
     pub async fn listen(
         &mut self,
@@ -175,6 +180,18 @@ impl<'a> Session<'a> {
         let mut tick_us = clock.mono_us() + TICK_US;
         loop {
             let result = tokio::select! {
+                // In this order: what the dongle said before it answered a look-up is in the channel by then, and must
+                // count first, or a message could go to whoever has its sender's address now.
+                biased;
+                () = stop.cancelled() => {
+                    self.shut().await;
+                    return Ended::Stopped;
+                }
+                () = clock.sleep_until(tick_us) => {
+                    tick_us = clock.mono_us() + TICK_US;
+                    self.tick();
+                    Ok(())
+                }
                 said = indications.recv() => match said {
                     Some(said) => self.follow(said, indications).await,
                     None => return Ended::Lost("the serial port closed".into()),
@@ -197,15 +214,6 @@ impl<'a> Session<'a> {
                         None => Ok(()),
                     },
                 },
-                () = clock.sleep_until(tick_us) => {
-                    tick_us = clock.mono_us() + TICK_US;
-                    self.tick();
-                    Ok(())
-                }
-                () = stop.cancelled() => {
-                    self.shut().await;
-                    return Ended::Stopped;
-                }
             };
             if let Err(error) = result {
                 return Ended::Lost(error.to_string());
@@ -253,7 +261,7 @@ impl<'a> Session<'a> {
         self.addresses.forget_all();
         self.air.forget();
         self.table_is_late = false;
-        start::restart(&self.air.link, indications, &self.context.clock, counters).await?;
+        start::restart(&self.air.link, indications, &self.context.clock).await?;
         if let Some(window) = &mut self.window {
             window.renew_us = 0;
         }
@@ -385,7 +393,10 @@ impl<'a> Session<'a> {
     /// A message from a device that is known.
     async fn message(&mut self, device: Ieee, message: &Message<'_>, said: &Indication) -> Result<(), StartError> {
         let counters = &self.context.counters;
-        let Some(peer) = self.peer(device, said.mono_us) else { return Ok(()) };
+        let Some(peer) = self.peer(device, said.mono_us) else {
+            counters.add("unknown_sender_dropped", 1);
+            return Ok(());
+        };
         if !peer.bucket.take(said.mono_us) {
             counters.add("floods_dropped", 1);
             return Ok(());

@@ -11,7 +11,6 @@ use medmon_core::noun::Ieee;
 use medmon_kit::Clock;
 
 use super::backup::Vault;
-use super::counters::Counters;
 use super::link::{Indication, Link, LinkError};
 use super::network::{Network, Store};
 use super::{Ask, nv};
@@ -217,22 +216,11 @@ pub async fn restart(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
-    counters: &Counters,
 ) -> Result<(), StartError> {
-    for _ in 0..RESTARTS {
-        let up = async {
-            if device_info(link).await?.1 != COORDINATOR_STARTED {
-                bring_up(link, indications, clock, false).await?;
-            }
-            register(link).await
-        };
-        match up.await {
-            // Again, before it was up.
-            Err(StartError::Reset) => counters.add("dongle_resets", 1),
-            ended => return ended,
-        }
+    if device_info(link).await?.1 != COORDINATOR_STARTED {
+        bring_up(link, indications, clock, false).await?;
     }
-    Err(StartError::Reset)
+    register(link).await
 }
 
 /// Is anybody there? A stick that waits in its loader is told to run: TI's serial loader takes `0xEF` for that.
@@ -292,17 +280,25 @@ async fn bring_up(
     clock: &Clock,
     new: bool,
 ) -> Result<(), StartError> {
-    if new {
-        let mask = CHANNEL_MASK.to_le_bytes();
-        link.request(BDB_SET_CHANNEL, &[&[1][..], &mask].concat()).await?;
-        link.request(BDB_SET_CHANNEL, &[0; 5]).await?;
+    for _ in 0..RESTARTS {
+        // What was said before, such as that it has just been plugged in, says nothing of what comes now.
+        while indications.try_recv().is_ok() {}
+        if new {
+            let mask = CHANNEL_MASK.to_le_bytes();
+            link.request(BDB_SET_CHANNEL, &[&[1][..], &mask].concat()).await?;
+            link.request(BDB_SET_CHANNEL, &[0; 5]).await?;
+        }
+        link.request_within(BDB_START, &[0x04], COMMISSIONING_LIMIT).await?;
+        // A restored network ends with "formation failure" in 0x4F80, which is normal: only the state says success.
+        let started =
+            |said: &Indication| said.command == ZDO_STATE_CHANGE && said.data.first() == Some(&COORDINATOR_STARTED);
+        match wait(indications, clock, START_LIMIT, started).await {
+            // Again, before it was up.
+            Err(StartError::Reset) => {}
+            ended => return ended,
+        }
     }
-    link.request_within(BDB_START, &[0x04], COMMISSIONING_LIMIT).await?;
-    // A restored network ends with "formation failure" in 0x4F80, which is normal: only the state says success.
-    wait(indications, clock, START_LIMIT, |said| {
-        said.command == ZDO_STATE_CHANGE && said.data.first() == Some(&COORDINATOR_STARTED)
-    })
-    .await
+    Err(StartError::Reset)
 }
 
 async fn register(link: &Link) -> Result<(), StartError> {
