@@ -206,6 +206,13 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
             // With right checks and lengths that lie, and commands that do not exist.
             dongle.raw(&[0xFE, 3, 0x44, 0x81, 1, 2, 3, 3 ^ 0x44 ^ 0x81]).await;
             dongle.raw(&[0xFE, 1, 0x5F, 0xEE, rng.random(), 0]).await;
+            let command = [0x4481_u16, 0x4482, 0x4480, 0x45CA, 0x45C1, 0x45C9, 0x4581, 0x4582, 0x4584, 0x45A1]
+                [rng.random_range(0..10)];
+            let short: Vec<u8> = (0..rng.random_range(0..9)).map(|_| rng.random_range(0..0xF0)).collect();
+            let mut frame = vec![short.len() as u8, (command >> 8) as u8, command as u8];
+            frame.extend(short);
+            let check = frame.iter().fold(0, |sum, byte| sum ^ byte);
+            dongle.raw(&[&[0xFE], &frame[..], &[check]].concat()).await;
         }
         // An address that is being asked for belongs to nobody when it changes hands meanwhile: those messages would be
         // dropped, rightly.
@@ -236,7 +243,9 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
     assert_eq!(samples, bursts);
     let counters = gateway.local.counters.snapshot();
     println!("{counters:?}");
-    for name in ["dongle_resets", "duplicates", "bad_checks", "malformed_messages", "unlisted_reports"] {
+    for name in
+        ["dongle_resets", "duplicates", "bad_checks", "malformed_messages", "malformed_joins", "unlisted_reports"]
+    {
         assert!(counters.get(name).is_some_and(|count| *count > 0), "{name}: {counters:?}");
     }
     gateway.stop().await;

@@ -56,6 +56,8 @@ const ADVANCE: u64 = 2500;
 const FRAMES_PER_S: u64 = 20;
 /// Assumed to have passed where the clock cannot tell.
 const UNKNOWN_S: u64 = 30 * 86_400;
+/// Between two backups of a network that does not change.
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 const YEAR_S: u64 = 366 * 86_400;
 
 /// A copy.
@@ -170,10 +172,10 @@ impl Vault {
         self.path.exists()
     }
 
-    /// When the file was written, UTC µs.
-    pub fn written_us(&self) -> Option<UtcUs> {
-        let since = fs::metadata(&self.path).ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some(since.as_micros() as i64)
+    /// Is it a day old, or is there none? By the machine's own clock, as the file's date is.
+    pub fn is_due(&self) -> bool {
+        let age = fs::metadata(&self.path).and_then(|file| file.modified()).map(|written| written.elapsed());
+        !matches!(age, Ok(Ok(age)) if age < DAY)
     }
 
     /// Encrypts and keeps a copy. That of another network is set aside, not overwritten: it may be wanted back.

@@ -49,7 +49,6 @@ const RESPONSES: usize = 64;
 const INTERVIEWS: usize = 8;
 const TICK_US: i64 = 1_000_000;
 /// A backup a day, and one after sensors joined, not oftener than this.
-const BACKUP_US: i64 = 86_400_000_000;
 const BACKUP_AGAIN_US: i64 = 60_000_000;
 const PING_US: i64 = 20_000_000;
 /// After an interview that did not get to its end, the next one waits: 10 s, 20 s, … up to an hour.

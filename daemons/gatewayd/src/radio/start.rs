@@ -134,8 +134,8 @@ pub async fn start(
     let found = if formed { Network::of(link, device_info(link).await?.0).await? } else { None };
     // Whoever replaces the stored network need not be able to read it.
     let stored = match plan.wish {
-        Some(Ask::Adopt | Ask::Form { .. }) => None,
-        _ => plan.store.read().map_err(StartError::File)?,
+        Some(Ask::Adopt | Ask::Form { .. }) => Ok(None),
+        _ => plan.store.read(),
     };
     match plan.wish {
         Some(Ask::Form { .. }) => form(link, indications, clock).await?,
@@ -146,6 +146,11 @@ pub async fn start(
             restore(link, indications, clock, plan.vault).await?;
         }
         _ if formed => {
+            // Unreadable: a dongle that has a network is more likely the right one than none is.
+            let stored = stored.unwrap_or_else(|error| {
+                tracing::error!(error, "the network of this home is not known; this dongle's is taken");
+                None
+            });
             if let Some((stored, found)) = stored.zip(found).filter(|(stored, found)| !stored.is(found)) {
                 return Err(StartError::OtherNetwork { stored: stored.to_string(), found: found.to_string() });
             }
@@ -157,7 +162,7 @@ pub async fn start(
                 bring_up(link, indications, clock, false).await?;
             }
         }
-        _ => match stored {
+        _ => match stored.map_err(StartError::File)? {
             Some(stored) => {
                 let restore = if plan.vault.exists() {
                     "`medmon local radio restore` puts the network onto this one, and no sensor need be paired again"
@@ -174,7 +179,10 @@ pub async fn start(
     let coordinator = Coordinator { ieee: device_info(link).await?.0, version };
     let network = Network::of(link, coordinator.ieee).await?;
     if let Some(network) = &network {
-        plan.store.keep(network).map_err(StartError::File)?;
+        // A full disk is no reason to be deaf.
+        if let Err(error) = plan.store.keep(network) {
+            tracing::error!(error, "the network of this home could not be written down");
+        }
     }
     // Only now is anything heard: whose network this is, is written down.
     register(link).await?;
