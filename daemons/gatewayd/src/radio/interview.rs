@@ -84,7 +84,8 @@ impl Interviewer {
                 }
             }
         }
-        self.table.change(device, |known| known.interview = Interview::Done);
+        let setup = self.map.setup(settings);
+        self.table.change(device, |known| (known.interview, known.setup) = (Interview::Done, setup));
         Ok(())
     }
 
