@@ -84,33 +84,34 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Frames of the last seconds: when, who, what.
+/// Frames of the last seconds of one device: each has its own, or a flood of one would let the others' copies through.
 #[derive(Debug, Default)]
 pub struct Recent {
-    frames: VecDeque<(MonoUs, Ieee, u8, u16, Vec<u8>)>,
-    sequences: HashMap<(Ieee, u8), u8>,
+    /// When, endpoint, cluster, frame.
+    frames: VecDeque<(MonoUs, u8, u16, Vec<u8>)>,
+    sequences: HashMap<u8, u8>,
 }
 
 impl Recent {
     /// Retried frames repeat the ZCL sequence; it wraps at 256, so only the last seconds and the payload count.
-    pub fn is_duplicate(&mut self, device: Ieee, message: &Message<'_>, now: MonoUs) -> bool {
+    pub fn is_duplicate(&mut self, message: &Message<'_>, now: MonoUs) -> bool {
         let frames = &mut self.frames;
         while frames.front().is_some_and(|seen| now - seen.0 > DUPLICATE_US) || frames.len() > DUPLICATE_MAX {
             frames.pop_front();
         }
-        let same = frames.iter().rev().any(|(_, who, endpoint, cluster, zcl)| {
-            (*who, *endpoint, *cluster) == (device, message.endpoint, message.cluster) && zcl == message.zcl
+        let same = frames.iter().rev().any(|(_, endpoint, cluster, zcl)| {
+            (*endpoint, *cluster) == (message.endpoint, message.cluster) && zcl == message.zcl
         });
         if !same {
-            frames.push_back((now, device, message.endpoint, message.cluster, message.zcl.to_vec()));
+            frames.push_back((now, message.endpoint, message.cluster, message.zcl.to_vec()));
         }
         same
     }
 
     /// What is odd about the sequence of a frame that is no duplicate: nothing is dropped for it, a maintainer wants to
     /// know.
-    pub fn sequence(&mut self, device: Ieee, endpoint: u8, sequence: u8) -> Option<&'static str> {
-        let before = self.sequences.insert((device, endpoint), sequence)?;
+    pub fn sequence(&mut self, endpoint: u8, sequence: u8) -> Option<&'static str> {
+        let before = self.sequences.insert(endpoint, sequence)?;
         match sequence.wrapping_sub(before) {
             0 => Some("sequence_repeats"),
             1 => None,
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn odd_sequences_are_named() {
         let mut recent = Recent::default();
-        let names: Vec<_> = [254, 255, 0, 0, 4, 2].map(|sequence| recent.sequence(Ieee(1), 1, sequence)).to_vec();
+        let names: Vec<_> = [254, 255, 0, 0, 4, 2].map(|sequence| recent.sequence(1, sequence)).to_vec();
         let (repeats, gaps, back) = (Some("sequence_repeats"), Some("sequence_gaps"), Some("sequence_steps_back"));
         assert_eq!(names, [None, None, None, repeats, gaps, back]);
     }

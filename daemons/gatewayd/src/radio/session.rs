@@ -86,6 +86,7 @@ enum Event {
 /// What this session knows of a device.
 struct Peer {
     bucket: Bucket,
+    recent: Recent,
     interview: Option<AbortHandle>,
     again_us: MonoUs,
     misses: u32,
@@ -100,7 +101,6 @@ pub struct Session<'a> {
     addresses: Addresses,
     /// Messages from addresses that are being asked for, with the address.
     held: VecDeque<(u16, Indication)>,
-    recent: Recent,
     peers: HashMap<Ieee, Peer>,
     /// The dongle once did not answer who holds an address; then devices themselves are asked.
     table_is_late: bool,
@@ -143,7 +143,6 @@ impl<'a> Session<'a> {
             reader,
             addresses: Addresses::default(),
             held: VecDeque::new(),
-            recent: Recent::default(),
             peers: HashMap::new(),
             table_is_late: false,
             responses,
@@ -406,11 +405,11 @@ impl<'a> Session<'a> {
         };
         let to = To { network: message.network, endpoint: message.endpoint, cluster: message.cluster };
         match (frame.cluster_specific, frame.command) {
-            (false, zcl::REPORT) if self.recent.is_duplicate(device, message, said.mono_us) => {
+            (false, zcl::REPORT) if peer.recent.is_duplicate(message, said.mono_us) => {
                 counters.add("duplicates", 1);
             }
             (false, zcl::REPORT) => {
-                if let Some(oddity) = self.recent.sequence(device, message.endpoint, frame.sequence) {
+                if let Some(oddity) = peer.recent.sequence(message.endpoint, frame.sequence) {
                     counters.add(oddity, 1);
                 }
                 let facts = self.context.table.get(device).unwrap_or_default();
@@ -436,7 +435,9 @@ impl<'a> Session<'a> {
             let queued = self.responses.try_send((to, frame.default_response()));
             counters.add("responses_dropped", u64::from(queued.is_err()));
         }
-        self.interview(device, message.network, said.mono_us);
+        if message.ieee.is_none() {
+            self.interview(device, message.network, said.mono_us);
+        }
         Ok(())
     }
 
@@ -444,7 +445,8 @@ impl<'a> Session<'a> {
         if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&device) {
             return None;
         }
-        let new = || Peer { bucket: Bucket::new(now), interview: None, again_us: 0, misses: 0 };
+        let new =
+            || Peer { bucket: Bucket::new(now), recent: Recent::default(), interview: None, again_us: 0, misses: 0 };
         Some(self.peers.entry(device).or_insert_with(new))
     }
 }
