@@ -225,10 +225,20 @@ pub async fn restart(
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
 ) -> Result<(), StartError> {
-    if device_info(link).await?.1 != COORDINATOR_STARTED {
-        bring_up(link, indications, clock, false).await?;
+    for _ in 0..RESTARTS {
+        let up = async {
+            if device_info(link).await?.1 != COORDINATOR_STARTED {
+                bring_up(link, indications, clock, false).await?;
+            }
+            register(link).await
+        };
+        match up.await {
+            // Again, while it was asked.
+            Err(StartError::Link(LinkError::Restarted(_))) => {}
+            ended => return ended,
+        }
     }
-    register(link).await
+    Err(StartError::Reset)
 }
 
 /// Is anybody there? A stick that waits in its loader is told to run: TI's serial loader takes `0xEF` for that.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::Order;
 use super::super::backup::{Backup, BackupError};
+use super::super::link::LinkError;
 use super::super::pairing;
 use super::{BACKUP_AGAIN_US, Event, PING_US, SYS_PING, Session};
 
@@ -18,8 +19,10 @@ impl Session<'_> {
             let (link, events) = (self.air.link.clone(), self.events.clone());
             // The line may be silent for hours; the dongle must still be there.
             self.errands.spawn(async move {
-                if let Err(error) = link.request(SYS_PING, &[]).await {
-                    let _ = events.send(Event::Lost(error));
+                match link.request(SYS_PING, &[]).await {
+                    // It restarted: that is an answer too.
+                    Ok(_) | Err(LinkError::Restarted(_)) => {}
+                    Err(error) => drop(events.send(Event::Lost(error))),
                 }
             });
         }
