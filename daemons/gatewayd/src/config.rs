@@ -73,7 +73,8 @@ impl Default for GatewayConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RadioConfig {
-    /// Serial port; a name under /dev/serial/by-id survives replugging.
+    /// Serial port: a path, a path with `*` in its last part that fits one port, or `auto`. A name under
+    /// /dev/serial/by-id survives replugging.
     pub port: PathBuf,
     /// Bits a second.
     pub baud: u32,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use medmon_core::noun::{Ieee, Value, Vital};
 use medmon_gatewayd::Gateway;
 use medmon_gatewayd::config::{DeviceConfig, GatewayConfig};
+use medmon_gatewayd::radio::pairing::PermitJoin;
 use medmon_gatewayd::radio::table::Interview;
 use medmon_gatewayd::radio::{Ask, Order, RadioState};
 use medmon_kit::Clock;
@@ -190,7 +191,7 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
     let mut bursts = BTreeMap::<Ieee, usize>::new();
     let mut bpm = 0_u16;
     let mut reset_us = clock.mono_us() + 20_000_000;
-    for _ in 0..60 {
+    for _ in 0..40 {
         for _ in 0..rng.random_range(1..4) {
             for ieee in [STRAP, BELT, STRANGER] {
                 bpm = (bpm + 1) % 150;
@@ -205,6 +206,13 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
             // With right checks and lengths that lie, and commands that do not exist.
             dongle.raw(&[0xFE, 3, 0x44, 0x81, 1, 2, 3, 3 ^ 0x44 ^ 0x81]).await;
             dongle.raw(&[0xFE, 1, 0x5F, 0xEE, rng.random(), 0]).await;
+            let command = [0x4481_u16, 0x4482, 0x4480, 0x45CA, 0x45C1, 0x45C9, 0x4581, 0x4582, 0x4584, 0x45A1]
+                [rng.random_range(0..10)];
+            let short: Vec<u8> = (0..rng.random_range(0..9)).map(|_| rng.random_range(0..0xF0)).collect();
+            let mut frame = vec![short.len() as u8, (command >> 8) as u8, command as u8];
+            frame.extend(short);
+            let check = frame.iter().fold(0, |sum, byte| sum ^ byte);
+            dongle.raw(&[&[0xFE], &frame[..], &[check]].concat()).await;
         }
         // An address that is being asked for belongs to nobody when it changes hands meanwhile: those messages would be
         // dropped, rightly.
@@ -235,7 +243,9 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
     assert_eq!(samples, bursts);
     let counters = gateway.local.counters.snapshot();
     println!("{counters:?}");
-    for name in ["dongle_resets", "duplicates", "bad_checks", "malformed_messages", "unlisted_reports"] {
+    for name in
+        ["dongle_resets", "duplicates", "bad_checks", "malformed_messages", "malformed_joins", "unlisted_reports"]
+    {
         assert!(counters.get(name).is_some_and(|count| *count > 0), "{name}: {counters:?}");
     }
     gateway.stop().await;
@@ -428,5 +438,97 @@ async fn another_network_is_refused_until_somebody_says_what_to_do() {
     dongle.ready().await;
     assert_ne!(std::fs::read_to_string(folder.path().join("network.json")).unwrap(), before);
     assert!(!dongle.report(STRAP, 1, &[air::heart_rate(72)]).await, "it must rejoin");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stick_in_its_loader_is_told_to_run() {
+    let clock = Clock::scaled(10.0, 1_795_521_600_000_000);
+    let dongle = Dongle::open(DongleOptions { loader: true, ..DongleOptions::default() }, clock.clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock).await.unwrap();
+    dongle.ready().await;
+    gateway.stop().await;
+}
+
+/// Not even TC_DEV_IND tells of it: found by the audit within seconds, since the dongle itself knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_changed_hands_in_silence_is_noticed() {
+    let clock = Clock::scaled(10.0, 1_795_521_600_000_000);
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    for sensor in sensors() {
+        dongle.know(sensor);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock).await.unwrap();
+    dongle.ready().await;
+    for ieee in [STRAP, BELT] {
+        assert!(dongle.report(ieee, 1, &[air::heart_rate(60)]).await);
+    }
+    until("both are known", async || logged(&gateway).await.0.len() == 2).await;
+    assert!(dongle.swap(STRAP, BELT, Announced::Nothing).await);
+    let corrected = async || gateway.local.counters.snapshot().contains_key("addresses_corrected");
+    until("the swap is noticed", corrected).await;
+    for (ieee, bpm) in [(STRAP, 71), (BELT, 82)] {
+        assert!(dongle.report(ieee, 1, &[air::heart_rate(bpm)]).await);
+    }
+    let expected = BTreeMap::from([(Ieee(STRAP), vec![60, 71]), (Ieee(BELT), vec![60, 82])]);
+    until("each has its own", async || logged(&gateway).await.0 == expected).await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_floods_starves_no_other() {
+    let clock = Clock::system();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    for sensor in sensors() {
+        dongle.know(DeviceSpec { default_response: false, ..sensor });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock).await.unwrap();
+    dongle.ready().await;
+    let mut sent = Vec::new();
+    let mut flooded = 0_u32;
+    // Whatever the machine's speed: until the flood is too much.
+    while !gateway.local.counters.snapshot().contains_key("floods_dropped") {
+        flooded += 1;
+        assert!(flooded < 200_000, "the machine is too slow to flood");
+        dongle.report(STRANGER, 1, &[air::heart_rate(60 + (flooded % 100) as u16)]).await;
+        if flooded.is_multiple_of(500) && dongle.report(STRAP, 1, &[air::heart_rate(60 + (flooded / 500) as u16)]).await
+        {
+            sent.push(60 + i32::try_from(flooded / 500).unwrap());
+        }
+    }
+    until("the strap is heard", async || logged(&gateway).await.0.get(&Ieee(STRAP)) == Some(&sent)).await;
+    gateway.stop().await;
+}
+
+/// Through the socket, as `medmon local pair` does; the dongle itself admits only whom it has an install code of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_install_codes_only_their_devices_join_and_ctrl_c_closes_the_window() {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let clock = Clock::system();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path(), &dongle);
+    config.radio.permit_join = PermitJoin::InstallCode;
+    let code = "83FED3407A939723A5C639B26916D505C3B5".parse().unwrap();
+    config.radio.install_codes.insert(Ieee(STRAP), code);
+    let socket = config.socket();
+    let gateway = Gateway::start(config, clock).await.unwrap();
+    dongle.ready().await;
+    let mut stream = BufReader::new(tokio::net::UnixStream::connect(&socket).await.unwrap());
+    stream.write_all(b"{\"command\":\"pair\",\"seconds\":60}\n").await.unwrap();
+    let mut line = String::new();
+    stream.read_line(&mut line).await.unwrap();
+    assert!(line.contains("install_code") && line.contains("open"), "{line}");
+    let [strap, belt, _] = sensors();
+    assert!(!dongle.join(belt).await, "no install code");
+    assert!(dongle.join(strap).await);
+    line.clear();
+    stream.read_line(&mut line).await.unwrap();
+    assert!(line.contains("joined"), "{line}");
+    drop(stream);
+    until("the window is closed", async || dongle.join_window_s() == 0).await;
     gateway.stop().await;
 }

@@ -38,6 +38,8 @@ pub struct DongleOptions {
     pub direct_callbacks: bool,
     /// What goes wrong on the line.
     pub faults: LineFaults,
+    /// It waits in its serial loader until it gets the byte 0xEF.
+    pub loader: bool,
     /// Probability that a message of a sensor comes in the long form, AF_INCOMING_MSG_EXT.
     pub extended: f64,
     /// Probability that a sensor sleeps through a request: confirmed as expired (0xF0), or no answer at all.
@@ -51,6 +53,7 @@ impl Default for DongleOptions {
             formed: true,
             direct_callbacks: true,
             faults: LineFaults::default(),
+            loader: false,
             extended: 0.0,
             asleep: 0.0,
         }
@@ -112,6 +115,7 @@ struct Shared {
     /// Held from the decision to send until the last byte is written, so that frames never mix.
     line: tokio::sync::Mutex<Line>,
     registered: watch::Sender<bool>,
+    loader: bool,
 }
 
 impl Dongle {
@@ -123,6 +127,7 @@ impl Dongle {
             clock,
             line: tokio::sync::Mutex::new(Line::new(options.faults)),
             registered: watch::Sender::new(false),
+            loader: options.loader,
         });
         let task = tokio::spawn(serve(Arc::clone(&shared)));
         Ok(Self { shared, task })
@@ -264,6 +269,7 @@ impl Shared {
 
 async fn serve(shared: Arc<Shared>) {
     let mut decoder = Decoder::default();
+    let mut loader = shared.loader;
     loop {
         let bytes = match shared.pty.read().await {
             Ok(bytes) => bytes,
@@ -272,6 +278,10 @@ async fn serve(shared: Arc<Shared>) {
                 return;
             }
         };
+        if loader {
+            loader = !bytes.contains(&0xEF);
+            continue;
+        }
         for frame in decoder.push(&bytes) {
             shared
                 .say(|coordinator, now_us| {

@@ -56,6 +56,8 @@ const ADVANCE: u64 = 2500;
 const FRAMES_PER_S: u64 = 20;
 /// Assumed to have passed where the clock cannot tell.
 const UNKNOWN_S: u64 = 30 * 86_400;
+/// Between two backups of a network that does not change.
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 const YEAR_S: u64 = 366 * 86_400;
 
 /// A copy.
@@ -170,15 +172,18 @@ impl Vault {
         self.path.exists()
     }
 
-    /// When the file was written, UTC µs.
-    pub fn written_us(&self) -> Option<UtcUs> {
-        let since = fs::metadata(&self.path).ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some(since.as_micros() as i64)
+    /// Is it a day old, or is there none? By the machine's own clock, as the file's date is.
+    pub fn is_due(&self) -> bool {
+        let age = fs::metadata(&self.path).and_then(|file| file.modified()).map(|written| written.elapsed());
+        !matches!(age, Ok(Ok(age)) if age < DAY)
     }
 
-    /// Encrypts and keeps a copy.
+    /// Encrypts and keeps a copy. That of another network is set aside, not overwritten: it may be wanted back.
     pub fn keep(&self, backup: &Backup) -> Result<(), BackupError> {
         let failed = |error: &dyn std::fmt::Display| BackupError::File(format!("{}: {error}", self.path.display()));
+        if self.open().is_ok_and(|held| !held.network.is(&backup.network)) {
+            fs::rename(&self.path, self.path.with_extension("backup.old")).map_err(|error| failed(&error))?;
+        }
         let plain = serde_json::to_vec(backup).map_err(|error| failed(&error))?;
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| failed(&error))?;
@@ -246,6 +251,10 @@ mod tests {
         vault.keep(&backup()).unwrap();
         assert_eq!(vault.open().unwrap(), backup());
         let sealed = fs::read(folder.path().join(FILE)).unwrap();
+        let mut other = backup();
+        other.network.extended_pan = Ieee(9);
+        vault.keep(&other).unwrap();
+        assert_eq!(fs::read(folder.path().join("radio.backup.old")).unwrap(), sealed);
         assert!(!sealed.windows(8).any(|part| part == b"00c0ffee"));
         let key = folder.path().join(KEY_FILE);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);

@@ -84,7 +84,8 @@ impl Interviewer {
                 }
             }
         }
-        self.table.change(device, |known| known.interview = Interview::Done);
+        let setup = self.map.setup(settings);
+        self.table.change(device, |known| (known.interview, known.setup) = (Interview::Done, setup));
         Ok(())
     }
 
@@ -253,4 +254,29 @@ fn simple_descriptor(answer: &[u8]) -> Option<Endpoint> {
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(answer in prop::collection::vec(any::<u8>(), 0..60)) {
+            simple_descriptor(&answer);
+            prop_assert!(text(&answer).chars().count() <= 64);
+        }
+    }
+
+    #[test]
+    fn a_simple_descriptor_is_read_and_an_empty_one_is_none() {
+        let answer = [1, 2, 0, 1, 2, 12, 1, 4, 1, 2, 3, 0, 2, 0, 0, 2, 4, 0];
+        let endpoint = simple_descriptor(&answer).unwrap();
+        assert_eq!((endpoint.profile, endpoint.device, endpoint.clusters), (0x0104, 0x0302, vec![0, 0x0402]));
+        assert_eq!(simple_descriptor(&[1, 2, 0, 1, 2, 0]), None);
+        assert_eq!(simple_descriptor(&answer[..15]), None, "a count that lies");
+        assert_eq!(text(b"BELT-1\0\0"), "BELT-1");
+    }
 }

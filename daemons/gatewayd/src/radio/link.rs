@@ -17,6 +17,8 @@ use super::unpi::{Decoder, Frame};
 const EXPIRE: Duration = Duration::from_millis(200);
 /// Time for an ordinary synchronous answer.
 pub const SRSP: Duration = Duration::from_secs(6);
+/// The dongle restarted.
+const RESET_IND: u16 = 0x4180;
 /// An unknown or malformed request is answered with this.
 const RPC_ERROR: u16 = 0x6000;
 
@@ -26,6 +28,9 @@ pub enum LinkError {
     /// No answer.
     #[error("the dongle did not answer command {0:#06x}")]
     Timeout(u16),
+    /// It restarted before it answered.
+    #[error("the dongle restarted before it answered command {0:#06x}")]
+    Restarted(u16),
     /// It does not know the command.
     #[error("the dongle refused command {0:#06x} (code {1})")]
     Refused(u16, u8),
@@ -157,6 +162,12 @@ async fn speak<P>(
         for Frame { command, data } in frames {
             let frame = Frame { command, data };
             if frame.is_indication() {
+                // It owes no answer any more; waiting for it would hold up the next request.
+                if command == RESET_IND
+                    && let Some((Request { command, reply: Some(reply), .. }, _)) = pending.take()
+                {
+                    let _ = reply.send(Err(LinkError::Restarted(command)));
+                }
                 let _ = indications.send(Indication { command, data: frame.data, mono_us, utc_us });
             } else if let Some(answer) = answer(&frame, pending.as_ref().map(|(request, _)| request.command)) {
                 if let Some((Request { reply: Some(reply), .. }, _)) = pending.take() {
@@ -208,6 +219,16 @@ mod tests {
         let refuse = async { theirs.write_all(&error).await.unwrap() };
         let (refused, ()) = tokio::join!(link.request(0x2199, &[]), refuse);
         assert!(matches!(refused, Err(LinkError::Refused(0x2199, 2) | LinkError::Timeout(_))));
+        let reset = Frame { command: RESET_IND, data: vec![2, 2, 1, 2, 7, 1] }.encode().unwrap();
+        // The two requests before.
+        theirs.read_exact(&mut [0; 10]).await.unwrap();
+        let restart = async {
+            theirs.read_exact(&mut [0; 5]).await.unwrap();
+            theirs.write_all(&reset).await.unwrap();
+        };
+        let (restarted, ()) = tokio::join!(link.request(0x2103, &[]), restart);
+        assert_eq!(restarted, Err(LinkError::Restarted(0x2103)));
+        assert_eq!(indications.recv().await.map(|said| said.command), Some(RESET_IND));
         drop(theirs);
         assert_eq!(link.request(0x2101, &[]).await, Err(LinkError::Closed));
         assert_eq!(indications.recv().await, None);

@@ -2,9 +2,11 @@
 //! first row that matches wins. A report of another type is rejected and counted, never coerced.
 
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use medmon_core::noun::{Ieee, Settings, Vital};
 
+use super::network::hex;
 use super::zcl::{self, Attribute, Record};
 
 /// What a row's value becomes.
@@ -197,6 +199,12 @@ impl Map {
             }
         }
         found
+    }
+
+    /// Tells whether devices would be configured otherwise: another row, another cadence.
+    pub fn setup(&self, settings: &Settings) -> String {
+        let rows: Vec<_> = self.rules.iter().map(|rule| (&rule.row, rule.reporting(settings))).collect();
+        hex(&Sha256::digest(format!("{rows:?}"))[..8])
     }
 
     /// What `record` from `origin` means.
@@ -440,6 +448,9 @@ mod tests {
         assert_eq!((temperature[0].max_s, &temperature[0].change[..]), (200, &[10, 0][..]));
         assert_eq!(temperature[0].record(), [0, 0, 0, 0x29, 1, 0, 200, 0, 10, 0]);
         assert_eq!(at(0xFC82)[0].change, [0; 0], "an octet string is not analogue");
+        let hourly = Settings { cadences: [(Vital::TEMPERATURE, 3600)].into(), ..Settings::default() };
+        assert_ne!(map.setup(&hourly), map.setup(&Settings::default()), "devices are to be configured again");
+        assert_eq!(map.setup(&Settings { version: 9, ..Settings::default() }), map.setup(&Settings::default()));
         assert_eq!((at(0xFC80)[0].mfr_code, at(0xFC02).len(), at(0x0006).len()), (Some(0xFFF1), 3, 0));
     }
 

@@ -85,23 +85,24 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Frames of the last seconds: when, and a hash of who and what. A new one has the hash of one of 512 by chance once in
-/// 10^16 times, and nobody can aim at it without the key.
+/// Frames of the last seconds of one device: each has its own, or a flood of one would let the others' copies through.
 #[derive(Debug, Default)]
 pub struct Recent {
+    /// When, and a hash of endpoint, cluster and frame. A new one has the hash of one of 512 by chance once in 10^16
+    /// times, and nobody can aim at it without the key.
     frames: VecDeque<(MonoUs, u64)>,
     hasher: RandomState,
-    sequences: HashMap<(Ieee, u8), u8>,
+    sequences: HashMap<u8, u8>,
 }
 
 impl Recent {
     /// Retried frames repeat the ZCL sequence; it wraps at 256, so only the last seconds and the payload count.
-    pub fn is_duplicate(&mut self, device: Ieee, message: &Message<'_>, now: MonoUs) -> bool {
+    pub fn is_duplicate(&mut self, message: &Message<'_>, now: MonoUs) -> bool {
         let frames = &mut self.frames;
         while frames.front().is_some_and(|seen| now - seen.0 > DUPLICATE_US) || frames.len() > DUPLICATE_MAX {
             frames.pop_front();
         }
-        let frame = self.hasher.hash_one((device, message.endpoint, message.cluster, message.zcl));
+        let frame = self.hasher.hash_one((message.endpoint, message.cluster, message.zcl));
         let same = frames.iter().rev().any(|(_, seen)| *seen == frame);
         if !same {
             frames.push_back((now, frame));
@@ -111,8 +112,8 @@ impl Recent {
 
     /// What is odd about the sequence of a frame that is no duplicate: nothing is dropped for it, a maintainer wants to
     /// know.
-    pub fn sequence(&mut self, device: Ieee, endpoint: u8, sequence: u8) -> Option<&'static str> {
-        let before = self.sequences.insert((device, endpoint), sequence)?;
+    pub fn sequence(&mut self, endpoint: u8, sequence: u8) -> Option<&'static str> {
+        let before = self.sequences.insert(endpoint, sequence)?;
         match sequence.wrapping_sub(before) {
             0 => Some("sequence_repeats"),
             1 => None,
@@ -258,7 +259,7 @@ mod tests {
     #[test]
     fn odd_sequences_are_named() {
         let mut recent = Recent::default();
-        let names: Vec<_> = [254, 255, 0, 0, 4, 2].map(|sequence| recent.sequence(Ieee(1), 1, sequence)).to_vec();
+        let names: Vec<_> = [254, 255, 0, 0, 4, 2].map(|sequence| recent.sequence(1, sequence)).to_vec();
         let (repeats, gaps, back) = (Some("sequence_repeats"), Some("sequence_gaps"), Some("sequence_steps_back"));
         assert_eq!(names, [None, None, None, repeats, gaps, back]);
     }

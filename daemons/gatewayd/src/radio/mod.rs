@@ -321,6 +321,7 @@ async fn session(
     opener.worked();
     let version = coordinator.version.map(|part| part.to_string()).join(".");
     tracing::info!(coordinator = %coordinator.ieee, version, "radio running");
+    let wished = wish.is_some();
     if let Some(order) = wish {
         if matches!(order.ask, Ask::Form { .. }) {
             context.table.clear();
@@ -330,7 +331,12 @@ async fn session(
     }
     state.send_replace(RadioState::Running { coordinator: coordinator.ieee.to_string(), version });
     let air = Air::new(link, context.clock.clone(), context.counters.clone());
-    let ended = Session::new(context, air, coordinator, network).listen(&mut indications, orders, stop).await;
+    let mut running = Session::new(context, air, coordinator, network);
+    if wished {
+        running.changed();
+    }
+    let ended = running.listen(&mut indications, orders, stop).await;
+    drop(running);
     // The port is free only once its task has ended; opened before, it would be refused.
     let _ = tokio::time::timeout(CLOSING, async { while indications.recv().await.is_some() {} }).await;
     ended

@@ -49,7 +49,6 @@ const RESPONSES: usize = 64;
 const INTERVIEWS: usize = 8;
 const TICK_US: i64 = 1_000_000;
 /// A backup a day, and one after sensors joined, not oftener than this.
-const BACKUP_US: i64 = 86_400_000_000;
 const BACKUP_AGAIN_US: i64 = 60_000_000;
 const PING_US: i64 = 20_000_000;
 /// After an interview that did not get to its end, the next one waits: 10 s, 20 s, … up to an hour.
@@ -87,6 +86,7 @@ enum Event {
 /// What this session knows of a device.
 struct Peer {
     bucket: Bucket,
+    recent: Recent,
     interview: Option<AbortHandle>,
     again_us: MonoUs,
     misses: u32,
@@ -101,7 +101,6 @@ pub struct Session<'a> {
     addresses: Addresses,
     /// Messages from addresses that are being asked for, with the address.
     held: VecDeque<(u16, Indication)>,
-    recent: Recent,
     peers: HashMap<Ieee, Peer>,
     /// The dongle once did not answer who holds an address; then devices themselves are asked.
     table_is_late: bool,
@@ -144,7 +143,6 @@ impl<'a> Session<'a> {
             reader,
             addresses: Addresses::default(),
             held: VecDeque::new(),
-            recent: Recent::default(),
             peers: HashMap::new(),
             table_is_late: false,
             responses,
@@ -162,6 +160,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The network is another one than before: a backup is due.
+    pub fn changed(&mut self) {
+        self.changed = true;
+    }
+
     /// Follows the dongle until its port closes, somebody asks for another network, or `stop`.
     pub async fn listen(
         &mut self,
@@ -175,6 +178,18 @@ impl<'a> Session<'a> {
         let mut tick_us = clock.mono_us() + TICK_US;
         loop {
             let result = tokio::select! {
+                // In this order: what the dongle said before it answered a look-up is in the channel by then, and must
+                // count first, or a message could go to whoever has its sender's address now.
+                biased;
+                () = stop.cancelled() => {
+                    self.shut().await;
+                    return Ended::Stopped;
+                }
+                () = clock.sleep_until(tick_us) => {
+                    tick_us = clock.mono_us() + TICK_US;
+                    self.tick();
+                    Ok(())
+                }
                 said = indications.recv() => match said {
                     Some(said) => self.follow(said, indications).await,
                     None => return Ended::Lost("the serial port closed".into()),
@@ -197,15 +212,6 @@ impl<'a> Session<'a> {
                         None => Ok(()),
                     },
                 },
-                () = clock.sleep_until(tick_us) => {
-                    tick_us = clock.mono_us() + TICK_US;
-                    self.tick();
-                    Ok(())
-                }
-                () = stop.cancelled() => {
-                    self.shut().await;
-                    return Ended::Stopped;
-                }
             };
             if let Err(error) = result {
                 return Ended::Lost(error.to_string());
@@ -253,7 +259,7 @@ impl<'a> Session<'a> {
         self.addresses.forget_all();
         self.air.forget();
         self.table_is_late = false;
-        start::restart(&self.air.link, indications, &self.context.clock, counters).await?;
+        start::restart(&self.air.link, indications, &self.context.clock).await?;
         if let Some(window) = &mut self.window {
             window.renew_us = 0;
         }
@@ -385,7 +391,10 @@ impl<'a> Session<'a> {
     /// A message from a device that is known.
     async fn message(&mut self, device: Ieee, message: &Message<'_>, said: &Indication) -> Result<(), StartError> {
         let counters = &self.context.counters;
-        let Some(peer) = self.peer(device, said.mono_us) else { return Ok(()) };
+        let Some(peer) = self.peer(device, said.mono_us) else {
+            counters.add("unknown_sender_dropped", 1);
+            return Ok(());
+        };
         if !peer.bucket.take(said.mono_us) {
             counters.add("floods_dropped", 1);
             return Ok(());
@@ -396,11 +405,11 @@ impl<'a> Session<'a> {
         };
         let to = To { network: message.network, endpoint: message.endpoint, cluster: message.cluster };
         match (frame.cluster_specific, frame.command) {
-            (false, zcl::REPORT) if self.recent.is_duplicate(device, message, said.mono_us) => {
+            (false, zcl::REPORT) if peer.recent.is_duplicate(message, said.mono_us) => {
                 counters.add("duplicates", 1);
             }
             (false, zcl::REPORT) => {
-                if let Some(oddity) = self.recent.sequence(device, message.endpoint, frame.sequence) {
+                if let Some(oddity) = peer.recent.sequence(message.endpoint, frame.sequence) {
                     counters.add(oddity, 1);
                 }
                 let facts = self.context.table.get(device).unwrap_or_default();
@@ -426,7 +435,9 @@ impl<'a> Session<'a> {
             let queued = self.responses.try_send((to, frame.default_response()));
             counters.add("responses_dropped", u64::from(queued.is_err()));
         }
-        self.interview(device, message.network, said.mono_us);
+        if message.ieee.is_none() {
+            self.interview(device, message.network, said.mono_us);
+        }
         Ok(())
     }
 
@@ -434,7 +445,8 @@ impl<'a> Session<'a> {
         if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&device) {
             return None;
         }
-        let new = || Peer { bucket: Bucket::new(now), interview: None, again_us: 0, misses: 0 };
+        let new =
+            || Peer { bucket: Bucket::new(now), recent: Recent::default(), interview: None, again_us: 0, misses: 0 };
         Some(self.peers.entry(device).or_insert_with(new))
     }
 }

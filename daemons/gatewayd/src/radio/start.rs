@@ -11,7 +11,6 @@ use medmon_core::noun::Ieee;
 use medmon_kit::Clock;
 
 use super::backup::Vault;
-use super::counters::Counters;
 use super::link::{Indication, Link, LinkError};
 use super::network::{Network, Store};
 use super::{Ask, nv};
@@ -135,8 +134,8 @@ pub async fn start(
     let found = if formed { Network::of(link, device_info(link).await?.0).await? } else { None };
     // Whoever replaces the stored network need not be able to read it.
     let stored = match plan.wish {
-        Some(Ask::Adopt | Ask::Form { .. }) => None,
-        _ => plan.store.read().map_err(StartError::File)?,
+        Some(Ask::Adopt | Ask::Form { .. }) => Ok(None),
+        _ => plan.store.read(),
     };
     match plan.wish {
         Some(Ask::Form { .. }) => form(link, indications, clock).await?,
@@ -147,6 +146,11 @@ pub async fn start(
             restore(link, indications, clock, plan.vault).await?;
         }
         _ if formed => {
+            // Unreadable: a dongle that has a network is more likely the right one than none is.
+            let stored = stored.unwrap_or_else(|error| {
+                tracing::error!(error, "the network of this home is not known; this dongle's is taken");
+                None
+            });
             if let Some((stored, found)) = stored.zip(found).filter(|(stored, found)| !stored.is(found)) {
                 return Err(StartError::OtherNetwork { stored: stored.to_string(), found: found.to_string() });
             }
@@ -158,7 +162,7 @@ pub async fn start(
                 bring_up(link, indications, clock, false).await?;
             }
         }
-        _ => match stored {
+        _ => match stored.map_err(StartError::File)? {
             Some(stored) => {
                 let restore = if plan.vault.exists() {
                     "`medmon local radio restore` puts the network onto this one, and no sensor need be paired again"
@@ -175,7 +179,10 @@ pub async fn start(
     let coordinator = Coordinator { ieee: device_info(link).await?.0, version };
     let network = Network::of(link, coordinator.ieee).await?;
     if let Some(network) = &network {
-        plan.store.keep(network).map_err(StartError::File)?;
+        // A full disk is no reason to be deaf.
+        if let Err(error) = plan.store.keep(network) {
+            tracing::error!(error, "the network of this home could not be written down");
+        }
     }
     // Only now is anything heard: whose network this is, is written down.
     register(link).await?;
@@ -217,7 +224,6 @@ pub async fn restart(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
-    counters: &Counters,
 ) -> Result<(), StartError> {
     for _ in 0..RESTARTS {
         let up = async {
@@ -227,8 +233,8 @@ pub async fn restart(
             register(link).await
         };
         match up.await {
-            // Again, before it was up.
-            Err(StartError::Reset) => counters.add("dongle_resets", 1),
+            // Again, while it was asked.
+            Err(StartError::Link(LinkError::Restarted(_))) => {}
             ended => return ended,
         }
     }
@@ -292,17 +298,25 @@ async fn bring_up(
     clock: &Clock,
     new: bool,
 ) -> Result<(), StartError> {
-    if new {
-        let mask = CHANNEL_MASK.to_le_bytes();
-        link.request(BDB_SET_CHANNEL, &[&[1][..], &mask].concat()).await?;
-        link.request(BDB_SET_CHANNEL, &[0; 5]).await?;
+    for _ in 0..RESTARTS {
+        // What was said before, such as that it has just been plugged in, says nothing of what comes now.
+        while indications.try_recv().is_ok() {}
+        if new {
+            let mask = CHANNEL_MASK.to_le_bytes();
+            link.request(BDB_SET_CHANNEL, &[&[1][..], &mask].concat()).await?;
+            link.request(BDB_SET_CHANNEL, &[0; 5]).await?;
+        }
+        link.request_within(BDB_START, &[0x04], COMMISSIONING_LIMIT).await?;
+        // A restored network ends with "formation failure" in 0x4F80, which is normal: only the state says success.
+        let started =
+            |said: &Indication| said.command == ZDO_STATE_CHANGE && said.data.first() == Some(&COORDINATOR_STARTED);
+        match wait(indications, clock, START_LIMIT, started).await {
+            // Again, before it was up.
+            Err(StartError::Reset) => {}
+            ended => return ended,
+        }
     }
-    link.request_within(BDB_START, &[0x04], COMMISSIONING_LIMIT).await?;
-    // A restored network ends with "formation failure" in 0x4F80, which is normal: only the state says success.
-    wait(indications, clock, START_LIMIT, |said| {
-        said.command == ZDO_STATE_CHANGE && said.data.first() == Some(&COORDINATOR_STARTED)
-    })
-    .await
+    Err(StartError::Reset)
 }
 
 async fn register(link: &Link) -> Result<(), StartError> {

@@ -60,6 +60,8 @@ pub struct Known {
     pub model: Option<String>,
     /// How far it was asked.
     pub interview: Interview,
+    /// By which mapping rows and cadences it was configured (`Map::setup`).
+    pub setup: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -160,8 +160,18 @@ impl Verb {
             ],
             Self::Pair { .. } => &[("event", 20), ("device", 16), ("model", 12), ("reason", 30)],
             Self::Radio(_) => &[("event", 10), ("network", 60)],
-            // As the gateway gives them.
-            Self::Status | Self::Devices => &[],
+            Self::Devices => &[
+                ("device", 16),
+                ("label", 12),
+                ("model", 12),
+                ("listed", 6),
+                ("interview", 9),
+                ("last", 27),
+                ("link_quality", 12),
+                ("reports", 20),
+            ],
+            // As the gateway gives it.
+            Self::Status => &[],
         }
     }
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::super::Order;
 use super::super::backup::{Backup, BackupError};
+use super::super::link::LinkError;
 use super::super::pairing;
-use super::{BACKUP_AGAIN_US, BACKUP_US, Event, PING_US, SYS_PING, Session};
+use super::{BACKUP_AGAIN_US, Event, PING_US, SYS_PING, Session};
 
 impl Session<'_> {
     pub(super) fn tick(&mut self) {
@@ -18,8 +19,10 @@ impl Session<'_> {
             let (link, events) = (self.air.link.clone(), self.events.clone());
             // The line may be silent for hours; the dongle must still be there.
             self.errands.spawn(async move {
-                if let Err(error) = link.request(SYS_PING, &[]).await {
-                    let _ = events.send(Event::Lost(error));
+                match link.request(SYS_PING, &[]).await {
+                    // It restarted: that is an answer too.
+                    Ok(_) | Err(LinkError::Restarted(_)) => {}
+                    Err(error) => drop(events.send(Event::Lost(error))),
                 }
             });
         }
@@ -35,10 +38,11 @@ impl Session<'_> {
             });
         }
         // Nightly, and soon after the network changed.
-        let old_us = self.context.vault.written_us().map_or(i64::MAX, |at_us| self.context.clock.utc_us() - at_us);
-        if now >= self.next_backup_us && (self.changed || old_us > BACKUP_US) {
-            self.changed = false;
-            self.back_up(None);
+        if now >= self.next_backup_us {
+            self.next_backup_us = now + BACKUP_AGAIN_US;
+            if std::mem::take(&mut self.changed) || self.context.vault.is_due() {
+                self.back_up(None);
+            }
         }
         self.audit();
     }
@@ -79,7 +83,6 @@ impl Session<'_> {
 
     pub(super) fn backed_up(&mut self, order: Option<Order>, result: Result<(), BackupError>) {
         self.backing_up = false;
-        self.next_backup_us = self.context.clock.mono_us() + BACKUP_AGAIN_US;
         let row = match result {
             Ok(()) => {
                 self.context.counters.add("backups", 1);

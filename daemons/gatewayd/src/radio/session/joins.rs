@@ -89,8 +89,11 @@ impl Session<'_> {
         if peer.interview.is_some() || now < peer.again_us {
             return;
         }
-        let known = self.context.table.get(device);
-        if known.as_ref().is_some_and(|known| known.interview == Interview::Done) || !self.context.listed(device) {
+        let settings = Arc::clone(&self.context.settings.borrow());
+        let done = self.context.table.get(device).is_some_and(|known| {
+            known.interview == Interview::Done && known.setup == self.context.map.setup(&settings)
+        });
+        if done || !self.context.listed(device) {
             // Asked again for what Settings may say of it later, not for every message.
             if let Some(peer) = self.peers.get_mut(&device) {
                 peer.again_us = now + AGAIN_US;
@@ -99,7 +102,6 @@ impl Session<'_> {
         }
         self.context.table.change(device, |known| known.network = network);
         let (interviewer, events, turn) = (self.interviewer.clone(), self.events.clone(), Arc::clone(&self.turns));
-        let settings = Arc::clone(&self.context.settings.borrow());
         let task = self.errands.spawn(async move {
             let _turn = turn.acquire().await;
             let result = interviewer.run(device, network, &settings).await;
