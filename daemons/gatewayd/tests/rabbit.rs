@@ -176,6 +176,7 @@ async fn frozen(server: &RabbitMq) {
     server.freeze(true);
     home.emergency().await;
     until("readings are spilled", async || home.spilled() > 20).await;
+    home.gateway.local.broker.depth().await.unwrap();
     server.freeze(false);
     home.has_everything().await;
 }

@@ -30,7 +30,9 @@ pub fn init<W>(format: Format, writer: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".into());
+    // lapin warns with the bodies of messages, which are values of a patient; what matters of it the broker says itself.
+    let filter = EnvFilter::new(format!("lapin=off,{asked}"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     let _ = match format {
         Format::Text => lines.try_init(),

@@ -29,6 +29,8 @@ use super::{Broker, BrokerError, BrokerState, Delivery, Depth, Stage};
 const CONNECT: Duration = Duration::from_secs(5);
 /// An answer takes milliseconds, and twenty new queues on a slow card a while.
 const ANSWER: Duration = Duration::from_secs(5);
+/// Whoever only wants to know how things are does not wait longer.
+const GLANCE: Duration = Duration::from_secs(2);
 /// A peer that is silent twice as long is gone.
 const HEARTBEAT_S: u16 = 5;
 /// Deliveries on their way to a stage.
@@ -199,8 +201,8 @@ impl Broker for RabbitMq {
 
     async fn drained(&self, stage: Stage, offset: i64) -> bool {
         // Unreached: nothing more comes. First what waits, then what was handed: between the two it only moves on.
-        let waiting = self.asker.waiting(stage).await.unwrap_or(0);
-        waiting == 0 && self.deliverers[stage as usize].has_all(offset).unwrap_or(true)
+        let Ok(waiting) = tokio::time::timeout(GLANCE, self.asker.waiting(stage)).await else { return false };
+        waiting.unwrap_or(0) == 0 && self.deliverers[stage as usize].has_all(offset).unwrap_or(true)
     }
 
     async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, BrokerError> {
@@ -222,7 +224,10 @@ impl Broker for RabbitMq {
 
     async fn depth(&self) -> Result<Depth, BrokerError> {
         let state = self.publisher.state();
-        let asked = if state == BrokerState::Unreached { None } else { self.ask_depth().await.ok() };
+        let asked = match state {
+            BrokerState::Unreached => None,
+            _ => tokio::time::timeout(GLANCE, self.ask_depth()).await.ok().and_then(Result::ok),
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Depth { state, ..asked.unwrap_or(*known) };
         Ok(*known)
