@@ -7,6 +7,7 @@ pub mod counters;
 mod devices;
 pub mod link;
 pub mod map;
+mod port;
 mod start;
 pub mod unpi;
 pub mod zcl;
@@ -25,6 +26,7 @@ use self::counters::Counters;
 use self::devices::Devices;
 use self::link::{Indication, Link, LinkError};
 use self::map::{Map, Mapped, Origin, Rejected};
+use self::port::Port;
 pub use self::start::{Coordinator, StartError};
 use self::zcl::Zcl;
 
@@ -143,7 +145,7 @@ async fn session(
     reports: &mpsc::Sender<Report>,
     state: &tokio::sync::watch::Sender<RadioState>,
 ) -> String {
-    let port = match open_port(options) {
+    let port = match Port::open(&options.port, options.baud) {
         Ok(port) => port,
         Err(error) => return format!("serial port {}: {error}", options.port.display()),
     };
@@ -173,23 +175,6 @@ async fn session(
         Ok(()) => "the serial port closed".into(),
         Err(error) => error.to_string(),
     }
-}
-
-fn open_port(options: &Options) -> std::io::Result<tokio_serial::SerialStream> {
-    use tokio_serial::SerialPort as _;
-    let path = options.port.to_string_lossy();
-    let mut port = tokio_serial::SerialStream::open(&tokio_serial::new(path, options.baud))?;
-    // Two programs on one dongle would each get half of the frames.
-    port.set_exclusive(true)?;
-    // What lies in the port's buffer is of another time; it would be dated now.
-    port.clear(tokio_serial::ClearBuffer::Input)?;
-    // Some sticks boot into a loader when these lines move; a PTY has no such lines.
-    for set in [port.write_data_terminal_ready(false), port.write_request_to_send(false)] {
-        if let Err(error) = set {
-            tracing::debug!(%error, "no modem lines on this port");
-        }
-    }
-    Ok(port)
 }
 
 struct Radio<'a> {
