@@ -1,5 +1,7 @@
 //! What the fuzzers were given and have found, replayed: everything that reads bytes from outside holds what it promises.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

@@ -2,6 +2,8 @@
 //!
 //! The same functions replay the committed corpus as an ordinary test (`tests/corpus.rs`).
 
+use std::sync::LazyLock;
+
 use medmon_core::noun::Ieee;
 use medmon_core::wire;
 use medmon_gatewayd::radio::map::{Map, Origin};
@@ -42,10 +44,9 @@ pub fn zcl(bytes: &[u8]) {
     assert!(lost <= 1 && records.len() <= frame.payload.len());
     let (cluster, mfr_code) = (u16::from_le_bytes(*cluster), frame.manufacturer);
     let origin = Origin { ieee: Ieee(1), endpoint: 1, model: "", manufacturer: "", cluster, mfr_code };
-    if let Ok(map) = Map::new(&[]) {
-        for record in &records {
-            let _ = map.apply(origin, record);
-        }
+    static MAP: LazyLock<Option<Map>> = LazyLock::new(|| Map::new(&[]).ok());
+    for (map, record) in MAP.iter().flat_map(|map| records.iter().map(move |record| (map, record))) {
+        let _ = map.apply(origin, record);
     }
 }
 
@@ -69,7 +70,8 @@ pub fn at(bytes: &[u8]) {
 
 /// A PDU, given as its octets and, where they are text, as that.
 pub fn pdu(bytes: &[u8]) {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = hex.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
     let _ = pdu::decode(&hex);
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = pdu::decode(text);

@@ -16,6 +16,7 @@ pub mod network;
 mod nv;
 pub mod pairing;
 mod port;
+mod serial;
 mod session;
 mod start;
 pub mod table;

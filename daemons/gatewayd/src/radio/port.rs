@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio_serial::{SerialPort as _, SerialStream};
+use mio_serial::{ClearBuffer, SerialPort as _, SerialStream};
 
 use medmon_kit::Clock;
 
 use super::map::glob;
+use super::serial::Port;
 use crate::install::write_atomically;
 
 const BY_ID: &str = "/dev/serial/by-id";
@@ -42,7 +43,7 @@ impl Opener {
     }
 
     /// Opens it; an error says what was looked for.
-    pub async fn open(&mut self, clock: &Clock) -> Result<SerialStream, String> {
+    pub async fn open(&mut self, clock: &Clock) -> Result<Port, String> {
         let path = self.resolve()?;
         let port = open(&path, self.baud, std::mem::take(&mut self.silent), clock).await;
         let port = port.map_err(|error| format!("serial port {}: {error}", path.display()))?;
@@ -120,8 +121,8 @@ fn listed(found: &[String]) -> String {
     if found.is_empty() { "no port".into() } else { found.join(", ") }
 }
 
-async fn open(path: &Path, baud: u32, pulse: bool, clock: &Clock) -> std::io::Result<SerialStream> {
-    let mut port = SerialStream::open(&tokio_serial::new(path.to_string_lossy(), baud))?;
+async fn open(path: &Path, baud: u32, pulse: bool, clock: &Clock) -> std::io::Result<Port> {
+    let mut port = SerialStream::open(&mio_serial::new(path.to_string_lossy(), baud))?;
     // Two programs on one dongle would each get half of the frames.
     port.set_exclusive(true)?;
     // Some sticks boot into a loader when these lines move; a PTY has no such lines.
@@ -139,8 +140,8 @@ async fn open(path: &Path, baud: u32, pulse: bool, clock: &Clock) -> std::io::Re
         }
     }
     // What lies in the port's buffer is of another time; it would be dated now.
-    port.clear(tokio_serial::ClearBuffer::Input)?;
-    Ok(port)
+    port.clear(ClearBuffer::Input)?;
+    Port::new(port)
 }
 
 #[cfg(test)]

@@ -270,10 +270,15 @@ async fn write_groups(connection: Connection, mut jobs: mpsc::Receiver<Job>, gro
         }
         let Some(mine) = connection.take() else { return };
         let commit = move || {
-            write_group(&mine, batch);
-            mine
+            let (finishes, committed) = write_group(&mine, batch);
+            (mine, finishes, committed)
         };
-        connection = tokio::task::spawn_blocking(commit).await.ok();
+        let Ok((mine, finishes, committed)) = tokio::task::spawn_blocking(commit).await else { return };
+        connection = Some(mine);
+        // Here, not on the other thread: one thread wakes another once a group, not once a job.
+        for finish in finishes {
+            finish(committed.clone());
+        }
     }
 }
 
@@ -287,19 +292,17 @@ fn run(connection: &Connection, job: Job) -> Option<Finish> {
     finish
 }
 
-fn write_group(connection: &Connection, batch: Vec<Job>) {
+fn write_group(connection: &Connection, batch: Vec<Job>) -> (Vec<Finish>, Result<(), Error>) {
     // Without a transaction nothing may run, and everybody learns why: a full disk has its remedies.
     if let Err(error) = say(connection, "BEGIN IMMEDIATE") {
-        return batch.into_iter().for_each(|job| job(Err(error.clone()))(Err(error.clone())));
+        return (batch.into_iter().map(|job| job(Err(error.clone()))).collect(), Err(error));
     }
     let finishes: Vec<Finish> = batch.into_iter().filter_map(|job| run(connection, job)).collect();
     let committed = if connection.is_autocommit() { Err(rolled_back()) } else { say(connection, "COMMIT") };
     if committed.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
-    for finish in finishes {
-        finish(committed.clone());
-    }
+    (finishes, committed)
 }
 
 #[cfg(test)]
