@@ -52,7 +52,7 @@ pub fn quantile_ms(values: &mut [Duration], share: f64) -> f64 {
     values.get(index).map_or(f64::NAN, |value| value.as_secs_f64() * 1e3)
 }
 
-/// A runtime as the daemons have it.
+/// A runtime with two workers, for what the benches themselves do.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }

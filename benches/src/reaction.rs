@@ -22,8 +22,9 @@ const SENSOR: u64 = 0x0012_4b00_2a5c_0d01;
 const BEAT: Duration = Duration::from_millis(5);
 
 /// Timed: from before the write of a heart rate report to the PTY until the decoded, identified and published reading is
-/// in DETECT's hands (radio, COLLECT and the embedded broker in between), at 200 reports a second. The best of some runs:
-/// a machine that others use shows their work in a p99. The peer: until a thread that only counts frames has it.
+/// in DETECT's hands (radio, COLLECT and the embedded broker in between, on two workers), at 200 reports a second. The
+/// best of some runs: a machine that others use shows their work in a p99. The peer: until a thread that only counts
+/// frames has it.
 fn embedded(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let count = if quick { 100 } else { 2000 };
     let (mut p50, mut p99, mut bare_p50, mut bare_p99) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -134,16 +134,9 @@ async fn speak<P>(
         let mut frames = Vec::new();
         let deadline = pending.as_ref().map(|(_, deadline)| *deadline);
         tokio::select! {
-            read = port.read(&mut buffer) => match read {
-                Ok(0) | Err(_) => return,
-                Ok(count) => decoder.feed(&buffer[..count], |frame| frames.push(frame)),
-            },
-            () = tokio::time::sleep(EXPIRE), if decoder.is_waiting() => decoder.expire(|frame| frames.push(frame)),
-            () = sleep_until(deadline), if deadline.is_some() => {
-                if let Some((Request { command, reply: Some(reply), .. }, _)) = pending.take() {
-                    let _ = reply.send(Err(LinkError::Timeout(command)));
-                }
-            }
+            // What the port holds goes before what time says: after a pause of this program the rest of a frame is there,
+            // and the frame is no false start.
+            biased;
             request = requests.recv(), if pending.is_none() => {
                 let Some(request) = request else { return };
                 if port.write_all(&request.frame).await.is_err() || port.flush().await.is_err() {
@@ -154,6 +147,16 @@ async fn speak<P>(
                     pending = Some((request, deadline));
                 }
             }
+            read = port.read(&mut buffer) => match read {
+                Ok(0) | Err(_) => return,
+                Ok(count) => decoder.feed(&buffer[..count], |frame| frames.push(frame)),
+            },
+            () = sleep_until(deadline), if deadline.is_some() => {
+                if let Some((Request { command, reply: Some(reply), .. }, _)) = pending.take() {
+                    let _ = reply.send(Err(LinkError::Timeout(command)));
+                }
+            }
+            () = tokio::time::sleep(EXPIRE), if decoder.is_waiting() => decoder.expire(|frame| frames.push(frame)),
         }
         let dropped = std::mem::take(&mut decoder.dropped);
         counters.add("dropped_bytes", dropped.bytes);
