@@ -1,5 +1,7 @@
 //! A daemon among others: signals that end it, and what systemd is told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +26,15 @@ pub fn ready() {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
-/// Feeds systemd's watchdog: call it where work was really done.
+/// Feeds systemd's watchdog: call it where work was really done. A service manager that does not read its socket holds
+/// nobody up: one word at a time waits for it, elsewhere.
 pub fn progress() {
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    static SPEAKING: AtomicBool = AtomicBool::new(false);
+    if std::env::var_os("NOTIFY_SOCKET").is_none() || SPEAKING.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    tokio::task::spawn_blocking(|| {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        SPEAKING.store(false, Ordering::Relaxed);
+    });
 }
