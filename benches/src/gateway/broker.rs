@@ -1,7 +1,4 @@
 //! The embedded broker beside bare rusqlite that writes the same rows.
-//!
-//! A broker on another machine's terms (RabbitMQ) has its place here too: the same groups from a bare publisher that
-//! waits for confirms.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +13,7 @@ use crate::measure::{self, Spent, Stopwatch};
 const GROUP: u64 = 100;
 const BARE: &str = "bare rusqlite";
 
-fn reading(sequence: u64) -> Reading {
+pub fn reading(sequence: u64) -> Reading {
     let at_us = sequence as i64 * 1000;
     Reading {
         id: ReadingId { boot: 1, sequence },

@@ -4,6 +4,7 @@ mod broker;
 mod chain;
 mod codec;
 mod footprint;
+mod rabbit;
 
 use crate::Bench;
 
@@ -11,6 +12,7 @@ use crate::Bench;
 pub const BENCHES: &[Bench] = &[
     (&["gateway/broker_readings_per_s", "gateway/broker_cpu_us_per_reading"], broker::groups),
     (&["gateway/broker_commits_per_s"], broker::commits),
+    (&["gateway/rabbitmq_readings_per_s", "gateway/rabbitmq_share_of_bare"], rabbit::publish),
     (&["gateway/codec_frames_per_s"], codec::frames),
     (&["gateway/readings_per_s", "gateway/readings_per_cpu_s"], chain::heart_rates),
     (&["gateway/bursts_per_s", "gateway/bursts_per_cpu_s"], chain::bursts),
