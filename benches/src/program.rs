@@ -40,7 +40,7 @@ impl Gatewayd {
         let dongle = Dongle::open(DongleOptions::default(), Clock::system())?;
         let modem = Modem::open(ModemOptions::default(), Clock::system())?;
         let mut config = format!(
-            "[gateway]\ndata_dir = '{}'\n[gateway.radio]\nport = '{}'\n[gateway.sms.modem]\nport = '{}'\n\
+            "[gateway]\ndata_dir = '{}'\n[gateway.radio]\nport = '{}'\nflood_limit = 1000000\n[gateway.sms.modem]\nport = '{}'\n\
              [gateway.uplink]\nurl = 'http://127.0.0.1:9'\n[gateway.devices]\n",
             folder.path().display(),
             dongle.port().display(),

@@ -84,6 +84,9 @@ pub struct RadioConfig {
     pub permit_join: PermitJoin,
     /// Install codes by IEEE address, as printed on the devices.
     pub install_codes: BTreeMap<Ieee, InstallCode>,
+    /// Messages a second that one device may send for long; more are dropped and counted. 50 Hz of acceleration in bursts
+    /// are four.
+    pub flood_limit: u32,
     /// A file of 64 hexadecimal digits, mode 0600; default `backup.key` in `data_dir`, made at the first backup.
     pub backup_key_file: Option<PathBuf>,
 }
@@ -96,6 +99,7 @@ impl Default for RadioConfig {
             form_network: false,
             permit_join: PermitJoin::default(),
             install_codes: BTreeMap::new(),
+            flood_limit: 200,
             backup_key_file: None,
         }
     }

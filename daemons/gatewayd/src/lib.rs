@@ -181,6 +181,7 @@ impl Gateway {
             map,
             policy: config.radio.policy(),
             allow_unlisted: config.allow_unlisted,
+            flood_limit: config.radio.flood_limit,
             settings: in_force.clone(),
             table: control.table.clone(),
             unmatched: control.unmatched.clone(),

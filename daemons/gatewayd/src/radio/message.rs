@@ -24,10 +24,8 @@ pub const AF_INCOMING_EXT: u16 = 0x4482;
 const DUPLICATE_US: i64 = 4_000_000;
 /// Frames remembered for that.
 const DUPLICATE_MAX: usize = 512;
-/// Messages a second that one device may send for long; 50 Hz of acceleration in bursts are four.
-const RATE: i64 = 200;
-/// Messages that one device may send at once.
-const BURST: i64 = 10 * RATE;
+/// What one device may send at once: ten seconds of what it may send for long.
+const BURST_US: i64 = 10_000_000;
 
 /// AF_INCOMING_MSG and its long form, as far as we need them.
 #[derive(Clone, Copy, Debug)]
@@ -126,21 +124,24 @@ impl Recent {
 /// What one device may still send: a token bucket, so that none can starve the others.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
+    /// Messages a second.
+    limit: i64,
     /// In millionths of a message.
     tokens: i64,
     filled_us: MonoUs,
 }
 
 impl Bucket {
-    /// Full.
-    pub fn new(now: MonoUs) -> Self {
-        Self { tokens: BURST * 1_000_000, filled_us: now }
+    /// Full. `limit`: messages a second.
+    pub fn new(now: MonoUs, limit: u32) -> Self {
+        let limit = i64::from(limit);
+        Self { limit, tokens: limit * BURST_US, filled_us: now }
     }
 
     /// Takes one message out; `false` when the device has said too much.
     pub fn take(&mut self, now: MonoUs) -> bool {
-        let passed = (now - self.filled_us).clamp(0, BURST * 1_000_000 / RATE);
-        (self.tokens, self.filled_us) = ((self.tokens + passed * RATE).min(BURST * 1_000_000), now);
+        let passed = (now - self.filled_us).clamp(0, BURST_US);
+        (self.tokens, self.filled_us) = ((self.tokens + passed * self.limit).min(self.limit * BURST_US), now);
         let admitted = self.tokens >= 1_000_000;
         self.tokens -= if admitted { 1_000_000 } else { 0 };
         admitted
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_stopped_and_a_fast_sensor_is_not() {
-        let mut bucket = Bucket::new(0);
+        let mut bucket = Bucket::new(0, 200);
         assert!((0..100_000).all(|n| bucket.take(n * 6_000)), "166 messages a second for ten minutes");
         let admitted = (0..10_000).filter(|n| bucket.take(600_000_000 + n * 100)).count();
         assert!((2000..2300).contains(&admitted), "{admitted}");

@@ -200,6 +200,8 @@ pub struct Context {
     pub policy: Policy,
     /// Devices that are on no list are admitted.
     pub allow_unlisted: bool,
+    /// Messages a second that one device may send for long.
+    pub flood_limit: u32,
     /// The allow-list and the cadences.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Devices as last known.

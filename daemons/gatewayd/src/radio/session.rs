@@ -445,8 +445,8 @@ impl<'a> Session<'a> {
         if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&device) {
             return None;
         }
-        let new =
-            || Peer { bucket: Bucket::new(now), recent: Recent::default(), interview: None, again_us: 0, misses: 0 };
+        let bucket = Bucket::new(now, self.context.flood_limit);
+        let new = || Peer { bucket, recent: Recent::default(), interview: None, again_us: 0, misses: 0 };
         Some(self.peers.entry(device).or_insert_with(new))
     }
 }

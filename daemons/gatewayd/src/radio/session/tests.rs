@@ -48,6 +48,7 @@ async fn with_session<T>(test: impl AsyncFnOnce(DuplexStream, &mut mpsc::Receive
     let context = Context {
         map: Map::new(&[]).unwrap(),
         policy: Policy::default(),
+        flood_limit: 200,
         allow_unlisted: false,
         settings,
         table: Table::open(folder.path()),
