@@ -3,55 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::path::Path;
-use std::time::Duration;
 
-use medmon_api::Client;
-use medmon_api::alert::AlertQuery;
-use medmon_api::assignment::Devices;
-use medmon_api::gateway::NewGateway;
-use medmon_api::page::PageQuery;
-use medmon_api::patient::NewPatient;
-use medmon_api::vitals::SeriesQuery;
-use medmon_cloudd::CloudConfig;
-use medmon_core::noun::{Binding, ClockQuality, Device, Ieee, Language, Role, Vital};
-use medmon_gatewayd::Gateway;
-use medmon_gatewayd::config::GatewayConfig;
-use medmon_gatewayd::radio::RadioState;
-use medmon_kit::Clock;
-use medmon_sim::{DeviceSpec, Dongle, DongleOptions, Link, air};
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+use medmon_core::noun::ClockQuality;
 
-const STRAP: u64 = 0x0012_4b00_2a5c_0d01;
+use common::{Home, counted, until};
+
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
 const YEAR: i64 = 365 * 24 * HOUR;
-
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !done().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
-
-async fn patient(doctor: &Client) -> Uuid {
-    let patient = NewPatient {
-        name: "DOE Jeanne".into(),
-        nickname: "Jeanne".into(),
-        birth_year: 1941,
-        ward: None,
-        language: Language::Fr,
-        time_zone: None,
-    };
-    let patient = doctor.add_patient(&patient).await.unwrap().id;
-    let strap = Device { ieee: Ieee(STRAP), label: String::new(), vitals: vec![Vital::HEART_RATE], place: None };
-    doctor.set_devices(patient, &Devices { devices: vec![strap], cadences: BTreeMap::new() }).await.unwrap();
-    patient
-}
 
 /// Another start of the machine: its monotonic scale begins anew, and its clock has to prove itself.
 fn reboot(data: &Path) {
@@ -61,99 +23,54 @@ fn reboot(data: &Path) {
     std::fs::write(&path, install.to_string()).unwrap();
 }
 
-async fn listening(gateway: &Gateway) {
-    until("the radio runs", async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. })).await;
-}
-
-/// Twenty heart rates, and all of them accepted.
-async fn speak(dongle: &Dongle, gateway: &Gateway) {
-    let accepted = || gateway.local.counters.snapshot().get("readings_accepted").copied().unwrap_or(0);
-    let before = accepted();
-    for bpm in 60..80 {
-        assert!(dongle.report(STRAP, 1, &[air::heart_rate(bpm)]).await);
-    }
-    until("the readings are accepted", async || accepted() == before + 20).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_unset_or_jumps_loses_and_misdates_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let stop = CancellationToken::new();
-    let (real, machine) = (Clock::system(), Clock::system());
-    let data_dir = folder.path().join("cloud");
-    let cloud = CloudConfig { listen: "127.0.0.1:0".into(), data_dir, ..CloudConfig::default() };
-    let cloud = medmon_cloudd::run(cloud, real.clone(), stop.clone()).await.unwrap();
-    let token = async |role, name: &'static str| {
-        Client::new(&cloud.url(), Some(&cloud.cloud.create_token(role, name, None, None, None).await.unwrap().token))
-            .unwrap()
-    };
-    let (admin, doctor) = (token(Role::Admin, "admin").await, token(Role::Doctor, "A. Blanc").await);
-    let patient = patient(&doctor).await;
-    let link = Link::open(cloud.address).unwrap();
-    let dongle = Dongle::open(DongleOptions::default(), real.clone()).unwrap();
-    dongle.know(DeviceSpec::sensor(STRAP, "medmon-sensor", &[air::CLUSTER_HEART_RATE]));
-    let data = folder.path().join("gateway");
-    let mut config = GatewayConfig { data_dir: data.clone(), ..GatewayConfig::default() };
-    config.radio.port = dongle.port().to_owned();
-    config.uplink.url = Some(format!("http://{}", link.addr()));
-    config.uplink.live_interval_s = 1;
-    let added = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
-    medmon_gatewayd::enrol(&config, &added.code, &machine).await.unwrap();
-    doctor.bind(patient, added.gateway.id).await.unwrap();
-    let gateway = Gateway::start(config.clone(), machine.clone()).await.unwrap();
-    let bound = async || doctor.assignments(patient).await.unwrap()[0].binding == Binding::Confirmed;
-    until("the gateway is bound", bound).await;
+    let home = Home::new(folder.path()).await;
+    let gateway = home.start().await;
+    home.bound().await;
     gateway.stop().await;
 
     // A board without a battery boots in 1970, and the internet is away.
-    let began_us = real.utc_us();
-    reboot(&data);
-    machine.shift_utc(-real.utc_us());
-    link.cut();
-    let gateway = Gateway::start(config.clone(), machine.clone()).await.unwrap();
-    listening(&gateway).await;
-    speak(&dongle, &gateway).await;
+    let began_us = home.real.utc_us();
+    reboot(&home.config.data_dir);
+    home.machine.shift_utc(-home.real.utc_us());
+    home.link.cut();
+    let gateway = home.start().await;
+    home.speak(&gateway, 60..80).await;
     let tapped = gateway.local.broker.read(0, 1000).await.unwrap();
     assert!(tapped.iter().all(|delivery| delivery.reading.clock == ClockQuality::Unset), "it says so");
     let held = async || gateway.local.outbox.held(0, 1000).await.unwrap().len() == 20;
     until("they are held", held).await;
     // Stopped and started again, still without the time.
     gateway.stop().await;
-    let gateway = Gateway::start(config.clone(), machine.clone()).await.unwrap();
-    listening(&gateway).await;
-    speak(&dongle, &gateway).await;
-    link.heal();
+    let gateway = home.start().await;
+    home.speak(&gateway, 60..80).await;
+    home.link.heal();
     let trust = || *gateway.local.time.trust.borrow();
     until("the cloud has said the time", async || trust() == ClockQuality::Synced).await;
-    let off_us = gateway.local.time.clock.utc_us() - real.utc_us();
+    let off_us = gateway.local.time.clock.utc_us() - home.real.utc_us();
     assert!(off_us.abs() < SECOND, "{off_us}");
-    speak(&dongle, &gateway).await;
+    home.speak(&gateway, 60..80).await;
     for jump in [HOUR, -HOUR, YEAR, -YEAR] {
-        machine.shift_utc(jump);
-        speak(&dongle, &gateway).await;
+        home.machine.shift_utc(jump);
+        home.speak(&gateway, 60..80).await;
         // A second later it has looked.
         until("the jump is seen", async || trust() == ClockQuality::Holdover).await;
-        speak(&dongle, &gateway).await;
-        machine.shift_utc(0);
+        home.speak(&gateway, 60..80).await;
+        home.machine.shift_utc(0);
         until("the machine is right again", async || trust() == ClockQuality::Synced).await;
     }
     gateway.stop().await;
 
-    let ended_us = real.utc_us();
-    let query = SeriesQuery { since: Some(medmon_api::time(began_us - HOUR)), ..SeriesQuery::default() };
-    let counted = async || {
-        let series = doctor.vitals(patient, Vital::HEART_RATE, &query).await.unwrap();
-        (series.points.iter().map(|point| point.count).sum::<u64>(), series)
-    };
-    until("all are in the cloud", async || counted().await.0 >= 220).await;
-    let (count, series) = counted().await;
-    assert_eq!(count, 220);
+    let ended_us = home.real.utc_us();
+    until("all are in the cloud", async || counted(&home.series().await) >= 220).await;
+    let series = home.series().await;
+    assert_eq!(counted(&series), 220);
     for point in &series.points {
-        let at_us = point.at.as_microsecond();
-        assert!((began_us - 60 * SECOND..=ended_us).contains(&at_us), "{point:?}");
+        assert!((began_us - 60 * SECOND..=ended_us).contains(&point.at.as_microsecond()), "{point:?}");
     }
-    let alerts = doctor.patient_alerts(patient, &AlertQuery::default(), &PageQuery::default()).await.unwrap().items;
+    let alerts = home.alerts().await;
     assert!(alerts.is_empty(), "{alerts:?}");
-    stop.cancel();
-    cloud.finished().await.unwrap();
+    home.end().await;
 }

@@ -6,7 +6,21 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
 use std::time::Duration;
 
-use medmon_api::Client;
+use medmon_api::alert::AlertQuery;
+use medmon_api::assignment::Devices;
+use medmon_api::gateway::NewGateway;
+use medmon_api::patient::NewPatient;
+use medmon_api::vitals::{Series, SeriesQuery};
+use medmon_api::{Client, PageQuery};
+use medmon_cloudd::CloudConfig;
+use medmon_core::noun::{Binding, Device, Ieee, Language, Role, Vital};
+use medmon_gatewayd::Gateway;
+use medmon_gatewayd::config::GatewayConfig;
+use medmon_gatewayd::radio::RadioState;
+use medmon_kit::Clock;
+use medmon_sim::{DeviceSpec, Dongle, DongleOptions, Link, air};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The binary `name`, built if it is not there.
 pub fn binary(name: &str) -> PathBuf {
@@ -136,4 +150,116 @@ pub fn empty_config(folder: &Path) -> String {
     let path = folder.join("empty.toml");
     std::fs::write(&path, "").unwrap();
     path.display().to_string()
+}
+
+/// A cloud and a home in this process: a patient with a chest strap, bound to a gateway that is enrolled and not started.
+pub struct Home {
+    /// Time as it is, and the cloud's.
+    pub real: Clock,
+    /// The home's machine; its UTC may be moved.
+    pub machine: Clock,
+    /// Who keeps the records.
+    pub doctor: Client,
+    /// Whose home it is.
+    pub patient: Uuid,
+    /// The gateway in the cloud's records.
+    pub gateway: Uuid,
+    /// Its internet.
+    pub link: Link,
+    /// Its radio.
+    pub dongle: Dongle,
+    /// How it is started.
+    pub config: GatewayConfig,
+    stop: CancellationToken,
+    cloud: medmon_cloudd::Running,
+}
+
+/// The chest strap.
+pub const STRAP: u64 = 0x0012_4b00_2a5c_0d01;
+
+impl Home {
+    /// Under `folder`.
+    pub async fn new(folder: &Path) -> Self {
+        let stop = CancellationToken::new();
+        let (real, machine) = (Clock::system(), Clock::system());
+        let data_dir = folder.join("cloud");
+        let cloud = CloudConfig { listen: "127.0.0.1:0".into(), data_dir, ..CloudConfig::default() };
+        let cloud = medmon_cloudd::run(cloud, real.clone(), stop.clone()).await.unwrap();
+        let client = async |role, name: &'static str| {
+            let made = cloud.cloud.create_token(role, name, None, None, None).await.unwrap();
+            Client::new(&cloud.url(), Some(&made.token)).unwrap()
+        };
+        let (admin, doctor) = (client(Role::Admin, "admin").await, client(Role::Doctor, "A. Blanc").await);
+        let patient = NewPatient {
+            name: "DOE Jeanne".into(),
+            nickname: "Jeanne".into(),
+            birth_year: 1941,
+            ward: None,
+            language: Language::Fr,
+            time_zone: None,
+        };
+        let patient = doctor.add_patient(&patient).await.unwrap().id;
+        let strap = Device { ieee: Ieee(STRAP), label: String::new(), vitals: vec![Vital::HEART_RATE], place: None };
+        doctor.set_devices(patient, &Devices { devices: vec![strap], ..Devices::default() }).await.unwrap();
+        let link = Link::open(cloud.address).unwrap();
+        let dongle = Dongle::open(DongleOptions::default(), real.clone()).unwrap();
+        dongle.know(DeviceSpec::sensor(STRAP, "medmon-sensor", &[air::CLUSTER_HEART_RATE]));
+        let mut config = GatewayConfig { data_dir: folder.join("gateway"), ..GatewayConfig::default() };
+        config.radio.port = dongle.port().to_owned();
+        config.uplink.url = Some(format!("http://{}", link.addr()));
+        config.uplink.live_interval_s = 1;
+        let added = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
+        medmon_gatewayd::enrol(&config, &added.code, &machine).await.unwrap();
+        doctor.bind(patient, added.gateway.id).await.unwrap();
+        Self { real, machine, doctor, patient, gateway: added.gateway.id, link, dongle, config, stop, cloud }
+    }
+
+    /// Starts the gateway and waits until its radio runs.
+    pub async fn start(&self) -> Gateway {
+        let gateway = Gateway::start(self.config.clone(), self.machine.clone()).await.unwrap();
+        let running = async || matches!(*gateway.local.radio.borrow(), RadioState::Running { .. });
+        until("the radio runs", running).await;
+        gateway
+    }
+
+    /// Waits until the gateway works for the patient.
+    pub async fn bound(&self) {
+        let bound = async || self.doctor.assignments(self.patient).await.unwrap()[0].binding == Binding::Confirmed;
+        until("the gateway is bound", bound).await;
+    }
+
+    /// Heart rates, and all of them accepted.
+    pub async fn speak(&self, gateway: &Gateway, rates: impl IntoIterator<Item = u16>) {
+        let accepted = || gateway.local.counters.snapshot().get("readings_accepted").copied().unwrap_or(0);
+        let mut expected = accepted();
+        for bpm in rates {
+            assert!(self.dongle.report(STRAP, 1, &[air::heart_rate(bpm)]).await);
+            expected += 1;
+        }
+        until("the readings are accepted", async || accepted() == expected).await;
+    }
+
+    /// The patient's alerts at the cloud.
+    pub async fn alerts(&self) -> Vec<medmon_api::alert::Alert> {
+        let (all, first) = (AlertQuery::default(), PageQuery::default());
+        self.doctor.patient_alerts(self.patient, &all, &first).await.unwrap().items
+    }
+
+    /// Heart rates that the cloud holds for the patient since an hour ago.
+    pub async fn series(&self) -> Series {
+        let since = Some(medmon_api::time(self.real.utc_us() - 3_600_000_000));
+        let query = SeriesQuery { since, ..SeriesQuery::default() };
+        self.doctor.vitals(self.patient, Vital::HEART_RATE, &query).await.unwrap()
+    }
+
+    /// Ends the cloud.
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.cloud.finished().await.unwrap();
+    }
+}
+
+/// Readings in a series.
+pub fn counted(series: &Series) -> u64 {
+    series.points.iter().map(|point| point.count).sum()
 }
