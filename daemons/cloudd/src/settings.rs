@@ -36,6 +36,7 @@ pub fn build(db: &Connection, gateway: Uuid) -> Result<Settings, Refusal> {
         contacts: contacts.collect(),
         on_call_phone,
         cadences: devices.cadences,
+        cadences_of: devices.cadences_of,
         devices: devices.devices,
         pair_until_us,
         language: record.language,

@@ -144,7 +144,8 @@ async fn settings_carry_the_record_and_their_number_grows_with_it() {
         vitals: vec![Vital::HEART_RATE],
         place: Some(Place::Wrist),
     };
-    let devices = Devices { devices: vec![device.clone()], cadences: [(Vital::TEMPERATURE, 5)].into() };
+    let devices =
+        Devices { devices: vec![device.clone()], cadences: [(Vital::TEMPERATURE, 5)].into(), ..Devices::default() };
     assert_eq!(world.doctor.set_devices(patient.id, &devices).await.unwrap(), devices);
 
     let after = home.client.settings(Some(before.version), 0).await.unwrap().unwrap();
@@ -361,6 +362,11 @@ async fn a_sensor_has_a_history_and_who_hears_it_is_known() {
         let beat = Heartbeat { epoch: home.epoch, devices: vec![heard], ..Heartbeat::default() };
         home.client.heartbeat(&beat).await.unwrap();
     }
+    let own = [(ieee, [(Vital::HEART_RATE, 600)].into())].into();
+    let devices = world.doctor.devices(second.id).await.unwrap();
+    world.doctor.set_devices(second.id, &Devices { cadences_of: own, ..devices }).await.unwrap();
+    let settings = neighbour.client.settings(None, 0).await.unwrap().unwrap();
+    assert_eq!(settings.silence_of(ieee, Vital::HEART_RATE), 1500, "this sensor speaks every ten minutes");
     let history = world.doctor.device_history(ieee).await.unwrap();
     let given: Vec<_> = history.given.iter().map(|row| (row.patient, row.to.is_none())).collect();
     assert_eq!(given, [(second.id, true), (first.id, false)]);

@@ -121,7 +121,7 @@ pub struct ZigbeeConfig {
 }
 
 /// One device of `[gateway.devices]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceConfig {
     /// As people call it.
@@ -133,6 +133,9 @@ pub struct DeviceConfig {
     /// Where on the body.
     #[serde(default)]
     pub place: Option<Place>,
+    /// Expected seconds between its readings, where it differs from the vital table.
+    #[serde(default)]
+    pub cadences: BTreeMap<Vital, u32>,
 }
 
 /// `[gateway.broker]`

@@ -62,6 +62,9 @@ fn effective(config: &GatewayConfig, mut settings: Settings) -> Settings {
             settings.devices.push(device);
         }
     }
+    for (ieee, device) in config.devices.iter().filter(|(_, device)| !device.cadences.is_empty()) {
+        settings.cadences_of.entry(*ieee).or_insert_with(|| device.cadences.clone());
+    }
     if let Some(phone) = config.sms.fallback_phone.clone().filter(|_| settings.contacts.is_empty()) {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, phone.as_bytes());
         settings.contacts.push(Contact { id, name: "fallback".into(), phone, language: config.language });
@@ -126,9 +129,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = GatewayConfig::default();
         config.sms.fallback_phone = Some("+33612345678".into());
-        config
-            .devices
-            .insert(Ieee(7), crate::config::DeviceConfig { label: String::new(), vitals: vec![], place: None });
+        config.devices.insert(Ieee(7), crate::config::DeviceConfig::default());
         let store = SettingsStore::open(folder.path(), &config);
         assert_eq!(store.in_force.borrow().contacts.len(), 1);
         store.take(Settings { version: 5, epoch: 2, ..Settings::default() }).unwrap();

@@ -60,7 +60,7 @@ async fn a_quiet_day_is_kept_whole_and_alarms_nobody() {
         [(BAND, vec![], None), (BELT, vec![], Some(Place::Waist)), (METER, vec![Vital::GLUCOSE], None)]
     {
         dongle.know(DeviceSpec::sensor(ieee, "medmon-sensor", &clusters));
-        config.devices.insert(Ieee(ieee), DeviceConfig { label: String::new(), vitals, place });
+        config.devices.insert(Ieee(ieee), DeviceConfig { vitals, place, ..DeviceConfig::default() });
     }
     let gateway = Gateway::start(config, clock.clone()).await.unwrap();
     dongle.ready().await;

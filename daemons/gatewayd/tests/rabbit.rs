@@ -55,7 +55,9 @@ impl Home {
             [(STRAP, Vital::HEART_RATE, air::CLUSTER_HEART_RATE), (PATCH, Vital::GLUCOSE, air::CLUSTER_GLUCOSE)]
         {
             dongle.know(DeviceSpec::sensor(ieee, "medmon-sensor", &[cluster]));
-            config.devices.insert(Ieee(ieee), DeviceConfig { label: String::new(), vitals: vec![vital], place: None });
+            config
+                .devices
+                .insert(Ieee(ieee), DeviceConfig { vitals: vec![vital], place: None, ..DeviceConfig::default() });
         }
         let gateway = Gateway::start(config, Clock::system()).await.unwrap();
         dongle.ready().await;

@@ -30,7 +30,7 @@ fn config(folder: &std::path::Path, dongle: &Dongle) -> GatewayConfig {
     let mut config = GatewayConfig { data_dir: folder.to_owned(), ..GatewayConfig::default() };
     dongle.port().clone_into(&mut config.radio.port);
     for ieee in [STRAP, BELT] {
-        let device = DeviceConfig { label: String::new(), vitals: vec![], place: None };
+        let device = DeviceConfig { vitals: vec![], place: None, ..DeviceConfig::default() };
         config.devices.insert(Ieee(ieee), device);
     }
     config

@@ -42,7 +42,7 @@ impl Home {
             (BELT, Vital::ACCELERATION, air::CLUSTER_ACCELERATION, Some(Place::Waist)),
         ] {
             dongle.know(DeviceSpec::sensor(ieee, "medmon-sensor", &[cluster]));
-            config.devices.insert(Ieee(ieee), DeviceConfig { label: String::new(), vitals: vec![vital], place });
+            config.devices.insert(Ieee(ieee), DeviceConfig { vitals: vec![vital], place, ..DeviceConfig::default() });
         }
         let (heart, ticks, stop) = (std::sync::Arc::clone(&dongle), clock.clone(), stop.clone());
         tokio::spawn(async move {

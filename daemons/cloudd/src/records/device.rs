@@ -6,7 +6,7 @@ use medmon_api::assignment::{DeviceGiven, DeviceHeardBy, DeviceHistory, Devices}
 use medmon_api::event::EventKind;
 use medmon_api::gateway::DeviceHeard;
 use medmon_api::time;
-use medmon_core::noun::{Action, Device, Ieee, Resource, Vital};
+use medmon_core::noun::{Action, Device, Ieee, Resource, Settings, Vital};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
@@ -27,13 +27,24 @@ const MAX_CADENCE_S: u32 = 7 * 86_400;
 /// The sensors and cadences of a patient.
 pub fn get(db: &Connection, patient: Uuid) -> Result<Devices, Refusal> {
     let sql = "SELECT ieee, label, vitals, place FROM device WHERE patient = ?1 ORDER BY position, ieee";
-    Ok(Devices { devices: all(db, sql, [key(patient)], device)?, cadences: cadences(db, patient)? })
+    let devices = all(db, sql, [key(patient)], device)?;
+    let sql = "SELECT cadences, cadences_of FROM patient WHERE id = ?1";
+    let both = |row: &Row<'_>| Ok((json(&row.get::<_, String>(0)?)?, json(&row.get::<_, String>(1)?)?));
+    let (cadences, cadences_of) = one(db, sql, [key(patient)], both, "patient", patient)?;
+    Ok(Devices { devices, cadences, cadences_of })
 }
 
-/// Expected seconds between readings, where it differs from the vital table.
+/// Expected seconds between readings of a vital, where it differs from the vital table, by whichever sensor speaks most
+/// often.
 pub fn cadences(db: &Connection, patient: Uuid) -> Result<BTreeMap<Vital, u32>, Refusal> {
-    let sql = "SELECT cadences FROM patient WHERE id = ?1";
-    one(db, sql, [key(patient)], |row| json(&row.get::<_, String>(0)?), "patient", patient)
+    let Devices { devices, cadences, cadences_of } = get(db, patient)?;
+    let settings = Settings { cadences, cadences_of, ..Settings::default() };
+    let mut effective = settings.cadences.clone();
+    for &vital in settings.cadences_of.values().flat_map(BTreeMap::keys) {
+        let measuring = devices.iter().filter(|device| device.vitals.contains(&vital));
+        effective.extend(measuring.map(|device| settings.cadence_of(device.ieee, vital)).min().map(|own| (vital, own)));
+    }
+    Ok(effective)
 }
 
 /// Replaces the sensors and cadences of a patient.
@@ -43,7 +54,10 @@ pub fn set(tx: &Tx<'_>, patient: Uuid, new: &Devices) -> Result<Devices, Refusal
     if new.devices.len() > MAX {
         return Err(Refusal::Invalid(format!("devices: {} of them; {MAX} at most", new.devices.len())));
     }
-    if let Some((vital, cadence)) = new.cadences.iter().find(|(_, cadence)| !(1..=MAX_CADENCE_S).contains(*cadence)) {
+    let of_sensors = new.cadences_of.values().flatten();
+    if let Some((vital, cadence)) =
+        new.cadences.iter().chain(of_sensors).find(|(_, cadence)| !(1..=MAX_CADENCE_S).contains(*cadence))
+    {
         let problem = format!("cadences.{vital} = {cadence}: write 1 to {MAX_CADENCE_S} seconds");
         return Err(Refusal::Invalid(problem));
     }
@@ -73,8 +87,12 @@ pub fn set(tx: &Tx<'_>, patient: Uuid, new: &Devices) -> Result<Devices, Refusal
             })?;
     }
     let cadences = serde_json::to_string(&new.cadences).map_err(Refusal::internal)?;
-    let sql = "UPDATE patient SET cadences = ?2 WHERE id = ?1";
-    changed_one(tx.db.execute(sql, params![key(patient), cadences])?)?;
+    // Those of sensors that are no longer on the list go with them.
+    let listed = |ieee: &Ieee| new.devices.iter().any(|device| device.ieee == *ieee);
+    let cadences_of: BTreeMap<_, _> = new.cadences_of.iter().filter(|(ieee, _)| listed(ieee)).collect();
+    let cadences_of = serde_json::to_string(&cadences_of).map_err(Refusal::internal)?;
+    let sql = "UPDATE patient SET cadences = ?2, cadences_of = ?3 WHERE id = ?1";
+    changed_one(tx.db.execute(sql, params![key(patient), cadences, cadences_of])?)?;
     tx.audit("device.set", patient, Some(patient))?;
     gateway::settings_changed(tx, patient)?;
     tx.hint(EventKind::Patient, resource, None);

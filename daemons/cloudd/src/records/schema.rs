@@ -226,5 +226,6 @@ CREATE TABLE device_heard (
     PRIMARY KEY (ieee, gateway)
 );
 ALTER TABLE gateway ADD COLUMN pair_until_us BIGINT;
+ALTER TABLE patient ADD COLUMN cadences_of TEXT NOT NULL DEFAULT '{}';
 ",
 ];

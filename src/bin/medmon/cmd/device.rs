@@ -34,6 +34,9 @@ pub enum Verb {
         /// As people call it: "wrist band"
         #[arg(long, default_value = "")]
         label: String,
+        /// Seconds between its readings, where they are not as usual; silence is two and a half times as long
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+        every: Option<u32>,
         /// waist, wrist, chest, pocket
         #[arg(long, value_parser = by_name::<Place>)]
         place: Option<Place>,
@@ -79,11 +82,15 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let empty = format!("No sensors for {} yet. `medmon device assign ADDRESS --patient {}`", who.name, who.id);
             session.out.list_by("device", &devices, |device| device.ieee.to_string(), &columns, &empty)
         }
-        Verb::Assign { device, patient, vitals, label, place } => {
+        Verb::Assign { device, patient, vitals, label, every, place } => {
             let who = find::patient(&client, &patient).await?;
             let mut devices = client.devices(who.id).await?;
             confirm(session, &format!("Listen to {device} for"), &who)?;
             devices.devices.retain(|other| other.ieee != device);
+            devices.cadences_of.remove(&device);
+            if let Some(every) = every {
+                devices.cadences_of.insert(device, vitals.iter().map(|&vital| (vital, every)).collect());
+            }
             devices.devices.push(Device { ieee: device, label, vitals, place });
             client.set_devices(who.id, &devices).await?;
             Ok(())

@@ -49,6 +49,10 @@ pub struct Devices {
     /// Expected seconds between readings by vital, where it differs from the vital table.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub cadences: BTreeMap<Vital, u32>,
+    /// The same of one sensor, where it differs from the others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, u32>>)]
+    pub cadences_of: BTreeMap<Ieee, BTreeMap<Vital, u32>>,
 }
 
 /// Everything that is known of a sensor: to whom it was given, and who hears it.

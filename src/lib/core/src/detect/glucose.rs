@@ -74,7 +74,7 @@ impl Glucose {
         if before.is_some_and(|(then, _)| at < then) {
             return Vec::new();
         }
-        let slow_us = i64::from(settings.silence_s(Vital::GLUCOSE)) * SECOND;
+        let slow_us = i64::from(settings.silence_of(reading.device, Vital::GLUCOSE)) * SECOND;
         if before.is_some_and(|(then, _)| at - then > GAP_US.max(slow_us)) {
             self.criteria.iter_mut().for_each(Criterion::gap);
         }

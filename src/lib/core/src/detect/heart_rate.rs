@@ -62,7 +62,7 @@ impl HeartRate {
             return Vec::new();
         }
         // Never so short that a few lost readings restart the clock of a quick sensor.
-        let gap_us = (i64::from(settings.silence_s(Vital::HEART_RATE)) * SECOND).max(30 * SECOND);
+        let gap_us = (i64::from(settings.silence_of(reading.device, Vital::HEART_RATE)) * SECOND).max(30 * SECOND);
         if self.newest.is_some_and(|newest| at - newest > gap_us) {
             self.criteria.iter_mut().for_each(Criterion::gap);
         }

@@ -257,7 +257,7 @@ fn on_body(device: &OfDevice, ieee: Ieee, at: MonoUs, silence: &Silence, setting
     const TELLING: [Vital; 2] = [Vital::HEART_RATE, Vital::TEMPERATURE];
     let worn = device.temperature.as_ref().is_none_or(Temperature::on_body);
     let heard = |vital| {
-        let cadence_us = i64::from(settings.cadence_s(vital)) * SECOND;
+        let cadence_us = i64::from(settings.cadence_of(ieee, vital)) * SECOND;
         silence.heard_within(ieee, vital, at, (cadence_us * 3 / 2).max(20 * SECOND))
     };
     vitals.peek().is_none() || vitals.any(|&vital| heard(vital) && (vital != Vital::TEMPERATURE || worn))

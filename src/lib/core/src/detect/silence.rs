@@ -135,7 +135,7 @@ impl Silence {
             for &vital in &device.vitals {
                 let heard = vitals.entry(vital).or_insert_with(|| Heard::expected_from(now));
                 let onset = heard.last.map_or(heard.expected, |(at, ..)| at);
-                let silence_us = i64::from(settings.silence_s(vital)) * SECOND;
+                let silence_us = i64::from(settings.silence_of(device.ieee, vital)) * SECOND;
                 if !heard.silent && !hold && now - onset.max(self.listening) >= silence_us {
                     heard.silent = true;
                     let step = Step::new(&RULE, Turn::Completed { onset }, heard.explain(vital, device, now));
@@ -189,7 +189,7 @@ impl Silence {
     /// stop together have not both run out of battery.
     fn nobody(&self, quiet_us: MonoUs, settings: &Settings) -> bool {
         let due = |device: &&Device| {
-            let times = device.vitals.iter().map(|&vital| i64::from(settings.silence_s(vital)) * SECOND);
+            let times = device.vitals.iter().map(|&vital| i64::from(settings.silence_of(device.ieee, vital)) * SECOND);
             times.min().is_some_and(|silence_us| quiet_us >= silence_us)
         };
         settings.devices.iter().filter(due).nth(1).is_some()
@@ -198,7 +198,7 @@ impl Silence {
     /// Since when `vital` of `device` is heard without silence; `None` when it is not heard.
     pub fn heard_since(&self, device: Ieee, vital: Vital, now: MonoUs, settings: &Settings) -> Option<MonoUs> {
         let heard = self.devices.get(&device)?.get(&vital)?;
-        let silence_us = i64::from(settings.silence_s(vital)) * SECOND;
+        let silence_us = i64::from(settings.silence_of(device, vital)) * SECOND;
         heard.last.filter(|(at, ..)| now - at < silence_us).map(|_| heard.steady)
     }
 

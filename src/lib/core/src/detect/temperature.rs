@@ -65,14 +65,14 @@ impl Temperature {
         if self.newest.is_some_and(|newest| at < newest) {
             return Vec::new();
         }
-        let gap_us = (i64::from(settings.silence_s(Vital::TEMPERATURE)) * SECOND).max(10 * MINUTE);
+        let gap_us = (i64::from(settings.silence_of(reading.device, Vital::TEMPERATURE)) * SECOND).max(10 * MINUTE);
         if self.newest.is_some_and(|newest| at - newest > gap_us) {
             self.criteria.iter_mut().for_each(Criterion::gap);
         }
         self.newest = Some(at);
         self.window.push_back((at, stored));
         // A slow thermometer still needs the reading before.
-        let cadence_us = i64::from(settings.cadence_s(Vital::TEMPERATURE)) * SECOND;
+        let cadence_us = i64::from(settings.cadence_of(reading.device, Vital::TEMPERATURE)) * SECOND;
         let span = SPAN_US.max(cadence_us + cadence_us / 2);
         while self.window.len() > WINDOW_MAX
             || self.window.len() > ON_READINGS && self.window.front().is_some_and(|(then, _)| at - then > 2 * span)

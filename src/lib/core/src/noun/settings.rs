@@ -112,6 +112,9 @@ pub struct Settings {
     pub ladder: Ladder,
     /// Expected seconds between readings, where it differs from the vital table.
     pub cadences: BTreeMap<Vital, u32>,
+    /// The same of one sensor, where it differs from the others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cadences_of: BTreeMap<Ieee, BTreeMap<Vital, u32>>,
     /// The allow-list. Together with the gateway's own configuration.
     pub devices: Vec<Device>,
     /// Sensors on the allow-list may join until then; `None` = nobody may.
@@ -130,6 +133,18 @@ impl Settings {
             Some(cadence) => cadence.saturating_mul(5) / 2,
             None => vital.info().map_or(u32::MAX, |row| row.silence_s),
         }
+    }
+
+    /// As [`Self::silence_s`], of one sensor.
+    pub fn silence_of(&self, device: Ieee, vital: Vital) -> u32 {
+        let own = self.cadences_of.get(&device).and_then(|own| own.get(&vital));
+        own.map_or_else(|| self.silence_s(vital), |cadence| cadence.saturating_mul(5) / 2)
+    }
+
+    /// As [`Self::cadence_s`], of one sensor.
+    pub fn cadence_of(&self, device: Ieee, vital: Vital) -> u32 {
+        let own = self.cadences_of.get(&device).and_then(|own| own.get(&vital));
+        own.map_or_else(|| self.cadence_s(vital), |cadence| (*cadence).max(1))
     }
 
     /// Expected seconds between readings of `vital`.
@@ -156,5 +171,10 @@ mod tests {
         assert_eq!(settings.silence_s(Vital::TEMPERATURE), 12);
         assert_eq!(settings.silence_s(Vital::HEART_RATE), 120);
         assert_eq!(settings.limits, Limits::default());
+        let text = r#"{"cadences":{"glucose":60},"cadences_of":{"0000000000000007":{"heart_rate":4}}}"#;
+        let settings: Settings = serde_json::from_str(text).unwrap();
+        let of = |device, vital| (settings.cadence_of(Ieee(device), vital), settings.silence_of(Ieee(device), vital));
+        assert_eq!((of(7, Vital::HEART_RATE), of(8, Vital::HEART_RATE)), ((4, 10), (48, 120)));
+        assert_eq!(of(7, Vital::GLUCOSE), (60, 150));
     }
 }
