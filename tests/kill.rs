@@ -115,7 +115,7 @@ async fn killed_again_and_again(rounds: u32, broker: Vec<(&'static str, String)>
     let patient = doctor.add_patient(&patient).await.unwrap().id;
     let device = |ieee, vital, place| Device { ieee: Ieee(ieee), label: String::new(), vitals: vec![vital], place };
     let devices = vec![device(STRAP, Vital::HEART_RATE, None), device(BELT, Vital::ACCELERATION, Some(Place::Waist))];
-    doctor.set_devices(patient, &Devices { devices, cadences: BTreeMap::new() }).await.unwrap();
+    doctor.set_devices(patient, &Devices { devices, ..Devices::default() }).await.unwrap();
     let gateway = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
     let mut env = environment(folder.path(), &cloud, &dongle);
     env.extend(broker);
