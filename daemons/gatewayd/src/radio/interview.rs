@@ -97,12 +97,21 @@ impl Interviewer {
         let mut endpoints = BTreeMap::new();
         for &number in numbers {
             let request = [&both[..], &[number]].concat();
-            let answer = match self.zdo("simple descriptor", ZDO_SIMPLE_DESCRIPTOR, &request, network).await {
-                // An endpoint that it lists and does not describe.
-                Err(Stopped { cause: AirError::Declined(_), .. }) => continue,
-                answer => answer?,
+            let step = "simple descriptor";
+            let mut tries = TRIES;
+            let answer = loop {
+                match self.zdo(step, ZDO_SIMPLE_DESCRIPTOR, &request, network).await {
+                    // An endpoint that it lists and does not describe.
+                    Err(Stopped { cause: AirError::Declined(_), .. }) => break None,
+                    // A late answer to the question before is matched by its sender alone, and is of another endpoint.
+                    Ok(answer) if answer.get(5) > Some(&0) && answer.get(6) != Some(&number) => tries -= 1,
+                    answer => break Some(answer?),
+                }
+                if tries == 0 {
+                    return Err(Stopped { step, cause: AirError::Silent });
+                }
             };
-            endpoints.extend(simple_descriptor(&answer).map(|endpoint| (number, endpoint)));
+            endpoints.extend(answer.and_then(|answer| Some((number, simple_descriptor(&answer)?))));
         }
         Ok(endpoints)
     }
@@ -227,8 +236,8 @@ fn origin(device: Ieee, facts: &Known, endpoint: u8, cluster: u16) -> Origin<'_>
     Origin {
         ieee: device,
         endpoint,
-        model: facts.model.as_deref().unwrap_or(""),
-        manufacturer: facts.manufacturer.as_deref().unwrap_or(""),
+        model: facts.model.as_deref(),
+        manufacturer: facts.manufacturer.as_deref(),
         cluster,
         mfr_code: None,
     }
