@@ -121,8 +121,14 @@ _medmon() {
             medmon__subcmd__device,assign)
                 cmd="medmon__subcmd__device__subcmd__assign"
                 ;;
+            medmon__subcmd__device,history)
+                cmd="medmon__subcmd__device__subcmd__history"
+                ;;
             medmon__subcmd__device,list)
                 cmd="medmon__subcmd__device__subcmd__list"
+                ;;
+            medmon__subcmd__device,pair)
+                cmd="medmon__subcmd__device__subcmd__pair"
                 ;;
             medmon__subcmd__device,unassign)
                 cmd="medmon__subcmd__device__subcmd__unassign"
@@ -159,6 +165,9 @@ _medmon() {
                 ;;
             medmon__subcmd__local,devices)
                 cmd="medmon__subcmd__local__subcmd__devices"
+                ;;
+            medmon__subcmd__local,gaps)
+                cmd="medmon__subcmd__local__subcmd__gaps"
                 ;;
             medmon__subcmd__local,pair)
                 cmd="medmon__subcmd__local__subcmd__pair"
@@ -993,7 +1002,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__device)
-            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help list assign unassign"
+            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help list assign history pair unassign"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1076,6 +1085,40 @@ _medmon() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        medmon__subcmd__device__subcmd__history)
+            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         medmon__subcmd__device__subcmd__list)
             opts="-o -q -v -h --patient --output --quiet --url --config --no-color --lang --verbose --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1084,6 +1127,48 @@ _medmon() {
             fi
             case "${prev}" in
                 --patient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__device__subcmd__pair)
+            opts="-o -q -v -h --gateway --for --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1695,7 +1780,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__local)
-            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help status tap alerts sms devices unmatched pair radio"
+            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help status tap alerts sms gaps devices unmatched pair radio"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1771,6 +1856,44 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__local__subcmd__devices)
+            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__local__subcmd__gaps)
             opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -828,23 +828,25 @@ complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_s
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -f -a "list" -d 'Sensors of a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -f -a "assign" -d 'Listen to a sensor for a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign unassign" -f -a "unassign" -d 'Listen to it no more'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -f -a "list" -d 'Sensors of a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -f -a "assign" -d 'Listen to a sensor for a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -f -a "history" -d 'Every patient a sensor was given to, and the gateways that hear it'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -f -a "pair" -d 'Let sensors on the list join a gateway for a while'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -f -a "unassign" -d 'Listen to it no more'
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from list" -l patient -d 'Id, unique prefix, or beginning of the name' -r
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
@@ -878,6 +880,36 @@ complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_su
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from assign" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l gateway -d 'Id, unique prefix or name' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l for -d 'How long: 60s, 5m; 15 min at most' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from pair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from unassign" -l patient -d 'Id, unique prefix, or beginning of the name' -r
 complete -c medmon -n "__fish_medmon_using_subcommand device; and __fish_seen_subcommand_from unassign" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
@@ -1003,29 +1035,30 @@ complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l socket -d 'The gateway\'s socket' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "status" -d 'How the gateway is'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "tap" -d 'Accepted readings, one a line'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "alerts" -d 'Alerts of this home'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "sms" -d 'Texts, sent and waiting'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "devices" -d 'Sensors it hears'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "unmatched" -d 'Attributes of sensors that no mapping row is for, each with a row to begin with'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "pair" -d 'Lets sensors join while it runs'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms devices unmatched pair radio" -f -a "radio" -d 'The Zigbee network of this home'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "status" -d 'How the gateway is'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "tap" -d 'Accepted readings, one a line'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "alerts" -d 'Alerts of this home'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "sms" -d 'Texts, sent and waiting'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "gaps" -d 'Readings that were lost here, and why'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "devices" -d 'Sensors it hears'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "unmatched" -d 'Attributes of sensors that no mapping row is for, each with a row to begin with'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "pair" -d 'Lets sensors join while it runs'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "radio" -d 'The Zigbee network of this home'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l socket -d 'The gateway\'s socket' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
@@ -1088,6 +1121,21 @@ complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from sms" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from gaps" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -l socket -d 'The gateway\'s socket' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from devices" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'

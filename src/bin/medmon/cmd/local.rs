@@ -246,7 +246,7 @@ impl Shown<'_> {
         let out = &self.session.out;
         if out.is_quiet() {
             // A status is of this gateway, a sensor has its address, the rest an id.
-            let id = ["id", "device", "install"].into_iter().find_map(|key| value.get(key));
+            let id = ["id", "device", "install"].into_iter().find_map(|key| value.get(key).filter(|id| !id.is_null()));
             return id.map_or(Ok(()), |id| print::text(&plain(id)));
         }
         match (out.format(), self.verb) {
