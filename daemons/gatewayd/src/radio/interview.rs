@@ -104,7 +104,7 @@ impl Interviewer {
                     // An endpoint that it lists and does not describe.
                     Err(Stopped { cause: AirError::Declined(_), .. }) => break None,
                     // A late answer to the question before is matched by its sender alone, and is of another endpoint.
-                    Ok(answer) if answer.get(5) > Some(&0) && answer.get(6) != Some(&number) => tries -= 1,
+                    Ok(answer) if !is_about(&answer, number) => tries -= 1,
                     answer => break Some(answer?),
                 }
                 if tries == 0 {
@@ -247,6 +247,11 @@ fn short_answer(step: &'static str, which: (u16, u16)) -> Stopped {
     Stopped { step, cause: LinkError::Short(which.0).into() }
 }
 
+/// An empty descriptor names no endpoint.
+fn is_about(answer: &[u8], endpoint: u8) -> bool {
+    answer.get(5).is_none_or(|length| *length == 0) || answer.get(6) == Some(&endpoint)
+}
+
 /// Source u16, status, address u16, length u8, then endpoint u8, profile u16, device u16, version u8, server clusters.
 fn simple_descriptor(answer: &[u8]) -> Option<Endpoint> {
     (*answer.get(5)? > 0).then_some(())?;
@@ -285,6 +290,8 @@ mod tests {
         let endpoint = simple_descriptor(&answer).unwrap();
         assert_eq!((endpoint.profile, endpoint.device, endpoint.clusters), (0x0104, 0x0302, vec![0, 0x0402]));
         assert_eq!(simple_descriptor(&[1, 2, 0, 1, 2, 0]), None);
+        assert!(is_about(&answer, 1) && is_about(&[1, 2, 0, 1, 2, 0], 2));
+        assert!(!is_about(&answer, 2), "a late answer to the question before");
         assert_eq!(simple_descriptor(&answer[..15]), None, "a count that lies");
         assert_eq!(text(b"BELT-1\0\0"), "BELT-1");
     }
