@@ -166,6 +166,9 @@ _medmon() {
             medmon__subcmd__local,devices)
                 cmd="medmon__subcmd__local__subcmd__devices"
                 ;;
+            medmon__subcmd__local,gaps)
+                cmd="medmon__subcmd__local__subcmd__gaps"
+                ;;
             medmon__subcmd__local,pair)
                 cmd="medmon__subcmd__local__subcmd__pair"
                 ;;
@@ -1781,7 +1784,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__local)
-            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help status tap alerts sms devices unmatched pair radio"
+            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help status tap alerts sms gaps devices unmatched pair radio"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1857,6 +1860,44 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__local__subcmd__devices)
+            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__local__subcmd__gaps)
             opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -212,6 +212,8 @@ async fn a_doctor_sets_a_home_up_and_answers_an_alert_from_the_command_line() {
     assert_eq!(doctor.document(&local("status"))["name"], "gw-0001");
     assert_eq!(doctor.document(&local("devices"))[0]["device"], "00124b002a5c0d01");
     assert_eq!(doctor.line(&[&local("alerts")[..], &["-q"]].concat()), alert);
+    let gaps = doctor.run(&local("gaps"));
+    assert!(gaps.code == 0 && gaps.out.is_empty() && gaps.err.contains("Nothing was lost here."), "{gaps:?}");
     let heart = |reading: &Value| reading["vital"] == "heart_rate";
     let tap = doctor.line(&[&local("tap")[..], &["--from", "start", "-o", "jsonl"]].concat());
     let first: Value = tap.lines().map(|line| serde_json::from_str(line).unwrap()).find(heart).unwrap();
@@ -272,4 +274,28 @@ async fn each_refusal_has_its_exit_code_says_what_to_do_and_leaves_stdout_empty(
     }
     let local = doctor.run(&["local", "status", "--socket", "/nowhere/gatewayd.sock"]);
     assert!(local.code == 6 && local.err.contains("medmon-gatewayd"), "{local:?}");
+
+    // A gateway that ends before the last word of what it does, and what it lost.
+    let socket = folder.path().join("gatewayd.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let gap =
+        r#"{"vital":"glucose","device":null,"from":"F","to":"T","lost":7,"why":"disk quota","epoch":1,"sealed":true}"#;
+    let answers = [r#"{"event":"open","seconds":60}"#, "", gap, gap, r#"{"error":"no"}"#];
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut String::new()).unwrap();
+            std::io::Write::write_all(&mut stream, format!("{answer}\n").as_bytes()).unwrap();
+        }
+    });
+    let socket = socket.display().to_string();
+    let local = |args: &[&str]| doctor.run(&[&["local", "--socket", &socket], args].concat());
+    let open = local(&["pair", "-o", "csv"]);
+    assert!(open.code == 1 && open.err.contains("ended before") && open.out.contains("open,"), "{open:?}");
+    let adopted = local(&["radio", "adopt"]);
+    assert!(adopted.code == 1 && adopted.out.is_empty() && adopted.err.contains("ended before"), "{adopted:?}");
+    let gaps = local(&["gaps", "-o", "csv"]);
+    assert_eq!((gaps.code, &*gaps.out), (0, "lost,why,from,to,vital,device\n7,disk quota,F,T,glucose,\n"));
+    assert_eq!(local(&["gaps", "-q"]).out, "");
+    assert_eq!(local(&["radio", "backup"]).code, 1);
 }

@@ -43,7 +43,7 @@ pub fn zcl(bytes: &[u8]) {
     let (records, lost) = zcl::report_records(frame.payload);
     assert!(lost <= 1 && records.len() <= frame.payload.len());
     let (cluster, mfr_code) = (u16::from_le_bytes(*cluster), frame.manufacturer);
-    let origin = Origin { ieee: Ieee(1), endpoint: 1, model: "", manufacturer: "", cluster, mfr_code };
+    let origin = Origin { ieee: Ieee(1), endpoint: 1, model: Some(""), manufacturer: None, cluster, mfr_code };
     static MAP: LazyLock<Option<Map>> = LazyLock::new(|| Map::new(&[]).ok());
     for (map, record) in MAP.iter().flat_map(|map| records.iter().map(move |record| (map, record))) {
         let _ = map.apply(origin, record);

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use medmon_core::noun::{ClockQuality, Ieee, Reading, ReadingId, Settings, UtcUs, Value, Vital};
+use medmon_core::noun::{ClockQuality, Ieee, MonoUs, Reading, ReadingId, Settings, UtcUs, Value, Vital};
+use medmon_kit::Clock;
 
 use crate::publish::Publishing;
 use crate::quality::Judge;
@@ -88,14 +89,32 @@ pub struct Collector {
     allow_unlisted: bool,
     trust: watch::Receiver<ClockQuality>,
     judge: Judge,
-    /// Counter expected next, per device that sends bursts.
-    counters: HashMap<Ieee, u16>,
+    /// Counter expected next, per endpoint that sends bursts.
+    counters: HashMap<(Ieee, u8), u16>,
+    /// The assignment in force, since when, and the one before.
+    epoch: u64,
+    since_us: MonoUs,
+    before: u64,
 }
 
 impl Collector {
     /// Starts numbering at 0 for this boot. `trust`: how far the clock that dates reports can be trusted.
     pub fn new(boot: u32, trust: watch::Receiver<ClockQuality>, allow_unlisted: bool) -> Self {
-        Self { boot, next: 0, allow_unlisted, trust, judge: Judge::default(), counters: HashMap::new() }
+        let (judge, counters, since_us) = (Judge::default(), HashMap::new(), MonoUs::MIN);
+        Self { boot, next: 0, allow_unlisted, trust, judge, counters, epoch: 0, since_us, before: 0 }
+    }
+
+    /// The assignment in force from `now` on.
+    pub fn assigned(&mut self, epoch: u64, now: MonoUs) {
+        if epoch != self.epoch {
+            (self.before, self.epoch, self.since_us) = (self.epoch, epoch, now);
+        }
+    }
+
+    /// The assignment in force when a report arrived: one that waited, for its sender's address or in a queue, is of the
+    /// patient before.
+    fn epoch(&self, mono_us: MonoUs) -> u64 {
+        if mono_us < self.since_us { self.before } else { self.epoch }
     }
 
     /// Whether readings of `device` belong to anybody here.
@@ -103,22 +122,22 @@ impl Collector {
         self.allow_unlisted || settings.devices.iter().any(|listed| listed.ieee == device)
     }
 
-    /// The reading that `report` is, under the assignment `epoch` in force now. `None`: outside what a living person or
+    /// The reading that `report` is. `None`: outside what a living person or
     /// a working sensor can have; it is no reading, and its vital goes on being unheard.
-    pub fn reading(&mut self, report: Report, epoch: u64) -> Option<Reading> {
+    pub fn reading(&mut self, report: Report) -> Option<Reading> {
         let clock = *self.trust.borrow();
         let quality = self.judge.quality(&report, clock)?;
         let id = ReadingId { boot: self.boot, sequence: self.next };
         self.next += 1;
         let value = match (report.value, report.counter) {
             (Value::Samples { rate_hz, xyz, .. }, Some(counter)) => {
-                Value::Samples { rate_hz, lost: self.lost(report.device, counter, xyz.len()), xyz }
+                Value::Samples { rate_hz, lost: self.lost((report.device, report.endpoint), counter, xyz.len()), xyz }
             }
             (value, _) => value,
         };
         Some(Reading {
             id,
-            epoch,
+            epoch: self.epoch(report.mono_us),
             device: report.device,
             endpoint: report.endpoint,
             vital: report.vital,
@@ -132,8 +151,8 @@ impl Collector {
     }
 
     /// Samples missing since the burst before; a restart of the sensor's counter is not a loss of thousands.
-    fn lost(&mut self, device: Ieee, counter: u16, count: usize) -> u16 {
-        let expected = self.counters.insert(device, counter.wrapping_add(count as u16));
+    fn lost(&mut self, from: (Ieee, u8), counter: u16, count: usize) -> u16 {
+        let expected = self.counters.insert(from, counter.wrapping_add(count as u16));
         let missing = expected.map_or(0, |expected| counter.wrapping_sub(expected));
         if missing < 10_000 { missing } else { 0 }
     }
@@ -143,14 +162,22 @@ impl Collector {
 pub async fn run(
     mut collector: Collector,
     mut reports: mpsc::Receiver<Report>,
-    settings: watch::Receiver<Arc<Settings>>,
+    mut settings: watch::Receiver<Arc<Settings>>,
+    clock: Clock,
     mut publishing: Publishing,
     counters: Counters,
     heard: DevicesHeard,
 ) {
     let mut batch = Vec::new();
+    // From the start on: whatever is heard was heard under what is in force.
+    collector.assigned(settings.borrow_and_update().epoch, MonoUs::MIN);
     loop {
         let count = tokio::select! {
+            biased;
+            Ok(()) = settings.changed() => {
+                collector.assigned(settings.borrow_and_update().epoch, clock.mono_us());
+                continue;
+            }
             count = reports.recv_many(&mut batch, BATCH_MAX) => count,
             () = publishing.step() => continue,
         };
@@ -158,13 +185,14 @@ pub async fn run(
             break;
         }
         let now = Arc::clone(&settings.borrow());
+        collector.assigned(now.epoch, clock.mono_us());
         let mut readings = Vec::with_capacity(count);
         for report in batch.drain(..) {
             let listed = collector.admits(report.device, &now);
             heard.note(&report, listed);
             if !listed {
                 counters.add("unlisted_reports", 1);
-            } else if let Some(reading) = collector.reading(report, now.epoch) {
+            } else if let Some(reading) = collector.reading(report) {
                 readings.push(reading);
             } else {
                 counters.add("implausible_values", 1);
@@ -193,7 +221,7 @@ mod tests {
             let value = Value::Scalar(vital.to_stored(value));
             let (device, endpoint, counter, link_quality) = (Ieee(7), 1, None, 200);
             let report = Report { device, endpoint, vital, value, counter, link_quality, mono_us: 0, utc_us: 0 };
-            collector.reading(report, 1).map(|reading| (reading.id.sequence, reading.clock))
+            collector.reading(report).map(|reading| (reading.id.sequence, reading.clock))
         };
         assert_eq!(read(Vital::HEART_RATE, 72.0), Some((0, ClockQuality::Holdover)));
         assert_eq!(read(Vital::TEMPERATURE, 3.0), None, "no reading, and no hole in the numbers");
@@ -203,10 +231,28 @@ mod tests {
     #[test]
     fn a_hole_in_a_burst_counter_is_lost_samples_and_a_restart_is_not() {
         let mut collector = collector();
-        assert_eq!(collector.lost(Ieee(1), 65530, 12), 0);
-        assert_eq!(collector.lost(Ieee(1), 6, 12), 0, "the counter wraps");
-        assert_eq!(collector.lost(Ieee(1), 30, 12), 12);
-        assert_eq!(collector.lost(Ieee(1), 0, 12), 0, "the sensor restarted");
+        let (one, other) = ((Ieee(1), 1), (Ieee(1), 2));
+        assert_eq!(collector.lost(one, 65530, 12), 0);
+        assert_eq!(collector.lost(one, 6, 12), 0, "the counter wraps");
+        assert_eq!(collector.lost(other, 500, 12), 0, "another sensor of the same device");
+        assert_eq!(collector.lost(one, 30, 12), 12);
+        assert_eq!(collector.lost(one, 0, 12), 0, "the sensor restarted");
+    }
+
+    /// A patient mix-up: heard before the gateway was given to another patient, looked up after.
+    #[test]
+    fn a_report_that_waited_is_of_the_assignment_in_force_when_it_came() {
+        let mut collector = collector();
+        collector.assigned(4, MonoUs::MIN);
+        collector.assigned(5, 1_000);
+        collector.assigned(5, 2_000);
+        let mut epoch = |mono_us| {
+            let (device, endpoint, counter, link_quality) = (Ieee(7), 1, None, 200);
+            let (vital, value) = (Vital::HEART_RATE, Value::Scalar(720));
+            let report = Report { device, endpoint, vital, value, counter, link_quality, mono_us, utc_us: 0 };
+            collector.reading(report).map(|reading| reading.epoch)
+        };
+        assert_eq!((epoch(999), epoch(1_000)), (Some(4), Some(5)));
     }
 
     #[test]

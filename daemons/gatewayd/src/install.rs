@@ -107,7 +107,9 @@ impl Install {
 
 /// Replaces a file so that a crash leaves the old or the new one, whole.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
+    // Named after the whole name: radio.json and radio.backup are written at the same time.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
     let mut file = fs::File::create(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -119,6 +121,22 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_differ_only_in_their_extension_do_not_end_up_in_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for (name, byte) in [("radio.json", b'j'), ("radio.backup", b'b')] {
+                let path = folder.path().join(name);
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        write_atomically(&path, &[byte; 4000]).unwrap();
+                        assert!(fs::read(&path).unwrap() == [byte; 4000], "{name}");
+                    }
+                });
+            }
+        });
+    }
 
     #[tokio::test]
     async fn each_start_is_another_boot_and_the_scale_goes_on() {

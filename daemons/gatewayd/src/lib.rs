@@ -224,12 +224,22 @@ impl Gateway {
         let texts = sms.as_ref().map(|sms| (sms.outbox.clone(), sms.state.clone()));
         let radio = radio::run(options, context, asked, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
+        let remote = radio::remote::run(in_force.clone(), control.orders.clone(), clock.clone(), stop.clone());
+        stages.spawn("pairing", remote);
         let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
         let limit = Duration::from_millis(config.broker.publish_timeout_ms.into());
         let publishing = Publishing::new(Arc::clone(&broker), limit, bypass, spill, spilled, counters.clone(), losing);
         let collect = stages.spawn(
             "collect",
-            collect::run(collector, inbox, in_force.clone(), publishing, counters.clone(), heard.clone()),
+            collect::run(
+                collector,
+                inbox,
+                in_force.clone(),
+                clock.clone(),
+                publishing,
+                counters.clone(),
+                heard.clone(),
+            ),
         );
         let detect = stages.spawn(
             "detect",

@@ -263,9 +263,11 @@ impl Local {
         let lost = self.outbox.lost(false).await?.into_iter();
         Ok(lost
             .map(|(_, Lost { epoch, gap, why }, sealed)| {
+                // Nought stands for all devices, and for a number that nobody knows.
+                let (device, count) = ((gap.device.0 != 0).then_some(gap.device), (gap.lost > 0).then_some(gap.lost));
                 json!({
-                    "vital": gap.vital, "device": gap.device, "from": time(gap.from_us), "to": time(gap.to_us),
-                    "lost": gap.lost, "why": why, "epoch": epoch, "sealed": sealed,
+                    "vital": gap.vital, "device": device, "from": time(gap.from_us), "to": time(gap.to_us),
+                    "lost": count, "why": why, "epoch": epoch, "sealed": sealed,
                 })
             })
             .collect())

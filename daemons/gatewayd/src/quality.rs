@@ -45,17 +45,20 @@ impl Judge {
                 }
                 self.devices.entry(report.device).or_default().reason(report.mono_us)
             }
-            Value::Scalar(stored) => self.scalar(report, report.vital.to_value(*stored))?,
+            Value::Scalar(stored) => {
+                let value = report.vital.to_value(*stored);
+                match report.vital.info() {
+                    Some(info) if !(info.min..=info.max).contains(&value) => return None,
+                    Some(info) => self.scalar(report, value, info.max_per_min),
+                    None => None,
+                }
+            }
         };
         let reason = reason.or((clock == ClockQuality::Unset).then_some(Reason::Clock));
         Some(reason.map_or(Quality::Good, Quality::Suspect))
     }
 
-    fn scalar(&mut self, report: &Report, value: f64) -> Option<Option<Reason>> {
-        let Some(info) = report.vital.info() else { return Some(None) };
-        if !(info.min..=info.max).contains(&value) {
-            return None;
-        }
+    fn scalar(&mut self, report: &Report, value: f64, max_per_min: f64) -> Option<Reason> {
         let at = report.mono_us;
         let known = self.devices.entry(report.device).or_default();
         match report.vital {
@@ -67,11 +70,11 @@ impl Judge {
         let jumped = before.is_some_and(|(last, last_us)| {
             // Over less than ten seconds noise alone would look like a jump.
             let minutes = ((at - last_us) as f64 / 60e6).max(1.0 / 6.0);
-            (value - last).abs() / minutes > info.max_per_min
+            (value - last).abs() / minutes > max_per_min
         });
         let moves = report.vital == Vital::HEART_RATE && self.motion.is_some_and(|felt| at - felt <= MOTION_US);
         let reasons = [jumped.then_some(Reason::Jump), known.reason(at), moves.then_some(Reason::Motion)];
-        Some(reasons.into_iter().flatten().next())
+        reasons.into_iter().flatten().next()
     }
 }
 

@@ -4,58 +4,23 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod common;
+#[path = "common/home.rs"]
+mod home;
 
 use std::collections::BTreeMap;
 
-use medmon_core::noun::{Ieee, Value, Vital};
+use medmon_core::noun::Ieee;
 use medmon_gatewayd::Gateway;
-use medmon_gatewayd::config::{DeviceConfig, GatewayConfig};
-use medmon_gatewayd::radio::pairing::PermitJoin;
 use medmon_gatewayd::radio::table::Interview;
-use medmon_gatewayd::radio::{Ask, Order, RadioState};
+use medmon_gatewayd::radio::{Ask, RadioState};
 use medmon_kit::Clock;
 use medmon_sim::{Announced, DeviceSpec, Dongle, DongleOptions, LineFaults, air};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tokio::sync::mpsc;
 
 use common::until;
-
-const STRAP: u64 = 0x0012_4b00_2a5c_0d01;
-const BELT: u64 = 0x0012_4b00_2a5c_0d02;
-const STRANGER: u64 = 0x0012_4b00_dead_beef;
-
-fn config(folder: &std::path::Path, dongle: &Dongle) -> GatewayConfig {
-    let mut config = GatewayConfig { data_dir: folder.to_owned(), ..GatewayConfig::default() };
-    dongle.port().clone_into(&mut config.radio.port);
-    for ieee in [STRAP, BELT] {
-        let device = DeviceConfig { vitals: vec![], place: None, ..DeviceConfig::default() };
-        config.devices.insert(Ieee(ieee), device);
-    }
-    config
-}
-
-fn sensors() -> [DeviceSpec; 3] {
-    let clusters = [air::CLUSTER_HEART_RATE, air::CLUSTER_ACCELERATION];
-    [STRAP, BELT, STRANGER].map(|ieee| DeviceSpec::sensor(ieee, "medmon-sensor", &clusters))
-}
-
-/// Heart rates (as sent, in order) and acceleration samples by device.
-async fn logged(gateway: &Gateway) -> (BTreeMap<Ieee, Vec<i32>>, BTreeMap<Ieee, usize>) {
-    let (mut rates, mut samples) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
-    for delivery in gateway.local.broker.read(0, 100_000).await.unwrap() {
-        let reading = delivery.reading;
-        match reading.value {
-            Value::Scalar(stored) if reading.vital == Vital::HEART_RATE => {
-                rates.entry(reading.device).or_default().push(stored / 10);
-            }
-            Value::Samples { xyz, .. } => *samples.entry(reading.device).or_default() += xyz.len(),
-            Value::Scalar(_) => {}
-        }
-    }
-    (rates, samples)
-}
+use home::{BELT, STRANGER, STRAP, config, logged, order, sensors};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_report_is_logged_once_whatever_the_line_does() {
@@ -252,80 +217,6 @@ async fn whatever_happens_a_valid_report_is_logged_once_under_the_right_address_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sensor_is_paired_only_while_somebody_pairs_and_a_stranger_is_sent_away() {
-    let clock = Clock::scaled(20.0, 1_795_521_600_000_000);
-    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let mut config = config(folder.path(), &dongle);
-    let row = r#"{"model":"MULTI*","cluster":64513,"attribute":1,"type":"uint8","vital":"heart_rate"}"#;
-    config.zigbee.map.push(serde_json::from_str(row).unwrap());
-    let code = "83FED3407A939723A5C639B26916D505C3B5".parse().unwrap();
-    config.radio.install_codes.insert(Ieee(STRAP), code);
-    let gateway = Gateway::start(config, clock.clone()).await.unwrap();
-    dongle.ready().await;
-    let [_, belt, stranger] = sensors();
-    let strap = DeviceSpec::sensor(STRAP, "MULTI-7", &[0xFC01]);
-    assert!(!dongle.join(strap.clone()).await, "closed by default");
-
-    let (say, mut said) = mpsc::unbounded_channel();
-    gateway.local.control.orders.send(Order { ask: Ask::Pair { seconds: 300 }, say }).await.unwrap();
-    assert_eq!(said.recv().await.unwrap()["event"], "open");
-    assert!((1..=254).contains(&dongle.join_window_s()), "{}", dongle.join_window_s());
-    assert_eq!(dongle.counters().install_codes, 1);
-    assert!(dongle.join(strap).await);
-    assert!(dongle.join(stranger).await);
-    let mut events = Vec::new();
-    while events.len() < 3 {
-        events.push(said.recv().await.unwrap());
-    }
-    let find = |event: &str| events.iter().find(|row| row["event"] == event).unwrap_or_else(|| panic!("{events:?}"));
-    assert_eq!(find("joined")["device"], Ieee(STRAP).to_string());
-    assert_eq!(find("interviewed")["model"], "MULTI-7");
-    assert_eq!(find("refused")["device"], Ieee(STRANGER).to_string());
-    until("the stranger was told to leave", async || dongle.nwk(STRANGER).is_none()).await;
-    let counters = dongle.counters();
-    assert!(counters.bound >= 2 && counters.configured >= 2, "{counters:?}");
-    // The row names a model glob, which is known now.
-    let raw = air::AttributeReport { cluster: 0xFC01, mfr_code: None, attribute: 1, kind: 0x20, raw: vec![72] };
-    assert!(dongle.report(STRAP, 1, std::slice::from_ref(&raw)).await);
-    until("the reading is kept", async || logged(&gateway).await.0.contains_key(&Ieee(STRAP))).await;
-    let unknown = air::AttributeReport { attribute: 2, ..raw };
-    assert!(dongle.report(STRAP, 1, &[unknown]).await);
-    until("it is shown", async || gateway.local.control.unmatched.snapshot().len() == 1).await;
-
-    // Longer than 254 s: renewed, and closed at its end.
-    until("the window is closed", async || said.try_recv().is_ok_and(|row| row["event"] == "closed")).await;
-    until("in the dongle too", async || dongle.join_window_s() == 0).await;
-    assert!(!dongle.join(belt).await);
-    gateway.stop().await;
-    let kept = std::fs::read_to_string(folder.path().join("radio.json")).unwrap();
-    assert!(kept.contains("MULTI-7") && kept.contains("done") && !kept.contains("dead"), "{kept}");
-}
-
-/// Whoever ran `pair` is gone: nobody would see who comes in.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_window_that_nobody_watches_is_closed_and_so_is_one_at_the_stop() {
-    let clock = Clock::system();
-    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
-    dongle.ready().await;
-    for stop in [false, true] {
-        let (say, mut said) = mpsc::unbounded_channel();
-        gateway.local.control.orders.send(Order { ask: Ask::Pair { seconds: 60 }, say }).await.unwrap();
-        assert_eq!(said.recv().await.unwrap()["event"], "open");
-        assert!(dongle.join_window_s() > 50);
-        if stop {
-            gateway.stop().await;
-            assert_eq!(dongle.join_window_s(), 0);
-            return;
-        }
-        drop(said);
-        until("the window is closed", async || dongle.join_window_s() == 0).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sleeping_sensor_is_interviewed_when_it_speaks_again_and_its_reports_count_meanwhile() {
     let clock = Clock::scaled(50.0, 1_795_521_600_000_000);
     let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
@@ -346,17 +237,6 @@ async fn a_sleeping_sensor_is_interviewed_when_it_speaks_again_and_its_reports_c
     let counters = gateway.local.counters.snapshot();
     assert!(counters["sends_expired"] >= 1 && counters["interviews_unfinished"] >= 1, "{counters:?}");
     gateway.stop().await;
-}
-
-/// The rows that an order answers, to their end.
-async fn order(gateway: &Gateway, ask: Ask) -> Vec<serde_json::Value> {
-    let (say, mut said) = mpsc::unbounded_channel();
-    gateway.local.control.orders.send(Order { ask, say }).await.unwrap();
-    let mut rows = Vec::new();
-    while let Some(row) = said.recv().await {
-        rows.push(row);
-    }
-    rows
 }
 
 fn failed(gateway: &Gateway) -> String {
@@ -401,10 +281,36 @@ async fn a_lost_dongle_is_replaced_from_the_backup_and_no_sensor_is_paired_again
     config.radio.form_network = true;
     let gateway = Gateway::start(config, clock.clone()).await.unwrap();
     until("a restore is offered", async || failed(&gateway).contains("medmon local radio restore")).await;
+    let rows = order(&gateway, Ask::Adopt).await;
+    assert!(rows[0]["error"].as_str().unwrap().contains("no network to adopt"), "{rows:?}");
     let rows = order(&gateway, Ask::Restore { overwrite: false }).await;
     assert_eq!(rows[0]["event"], "restored", "{rows:?}");
     dongle.ready().await;
     assert!(heard(&gateway, &dongle).await);
+
+    // Its flash wears out: no new network is begun on it, and the copy of the old one stays.
+    dongle.wipe().await;
+    until("the loss is said", async || failed(&gateway).contains("medmon local radio restore")).await;
+    let rows = order(&gateway, Ask::Restore { overwrite: false }).await;
+    assert_eq!(rows[0]["event"], "restored", "{rows:?}");
+    dongle.ready().await;
+    assert!(heard(&gateway, &dongle).await);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dongle_of_another_home_is_known_by_the_backup_alone() {
+    let clock = Clock::scaled(5.0, 1_795_521_600_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
+    let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
+    until("there is a backup", async || folder.path().join("radio.backup").exists()).await;
+    gateway.stop().await;
+    std::fs::write(folder.path().join("network.json"), "{").unwrap();
+    let options = DongleOptions { ieee: 0x0012_4b00_2900_0099, ..DongleOptions::default() };
+    let other = Dongle::open(options, clock.clone()).unwrap();
+    let gateway = Gateway::start(config(folder.path(), &other), clock.clone()).await.unwrap();
+    until("it is refused", async || failed(&gateway).contains("put the right dongle back")).await;
     gateway.stop().await;
 }
 
@@ -415,7 +321,9 @@ async fn another_network_is_refused_until_somebody_says_what_to_do() {
     let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
     let gateway = Gateway::start(config(folder.path(), &dongle), clock.clone()).await.unwrap();
     dongle.ready().await;
+    until("there is a backup", async || folder.path().join("radio.backup").exists()).await;
     gateway.stop().await;
+    let first = std::fs::read(folder.path().join("radio.backup")).unwrap();
     drop(dongle);
     let options = DongleOptions { ieee: 0x0012_4b00_2900_0099, ..DongleOptions::default() };
     let dongle = Dongle::open(options, clock.clone()).unwrap();
@@ -438,6 +346,14 @@ async fn another_network_is_refused_until_somebody_says_what_to_do() {
     dongle.ready().await;
     assert_ne!(std::fs::read_to_string(folder.path().join("network.json")).unwrap(), before);
     assert!(!dongle.report(STRAP, 1, &[air::heart_rate(72)]).await, "it must rejoin");
+
+    // A copy of what this home had once is not put over what it has.
+    until("there is a backup of it", async || std::fs::read(folder.path().join("radio.backup")).unwrap() != first)
+        .await;
+    order(&gateway, Ask::Backup).await;
+    std::fs::write(folder.path().join("radio.backup"), first).unwrap();
+    let rows = order(&gateway, Ask::Restore { overwrite: true }).await;
+    assert!(rows[0]["error"].as_str().unwrap().contains("move network.json"), "{rows:?}");
     gateway.stop().await;
 }
 
@@ -500,35 +416,5 @@ async fn a_device_that_floods_starves_no_other() {
         }
     }
     until("the strap is heard", async || logged(&gateway).await.0.get(&Ieee(STRAP)) == Some(&sent)).await;
-    gateway.stop().await;
-}
-
-/// Through the socket, as `medmon local pair` does; the dongle itself admits only whom it has an install code of.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_install_codes_only_their_devices_join_and_ctrl_c_closes_the_window() {
-    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-    let clock = Clock::system();
-    let dongle = Dongle::open(DongleOptions::default(), clock.clone()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let mut config = config(folder.path(), &dongle);
-    config.radio.permit_join = PermitJoin::InstallCode;
-    let code = "83FED3407A939723A5C639B26916D505C3B5".parse().unwrap();
-    config.radio.install_codes.insert(Ieee(STRAP), code);
-    let socket = config.socket();
-    let gateway = Gateway::start(config, clock).await.unwrap();
-    dongle.ready().await;
-    let mut stream = BufReader::new(tokio::net::UnixStream::connect(&socket).await.unwrap());
-    stream.write_all(b"{\"command\":\"pair\",\"seconds\":60}\n").await.unwrap();
-    let mut line = String::new();
-    stream.read_line(&mut line).await.unwrap();
-    assert!(line.contains("install_code") && line.contains("open"), "{line}");
-    let [strap, belt, _] = sensors();
-    assert!(!dongle.join(belt).await, "no install code");
-    assert!(dongle.join(strap).await);
-    line.clear();
-    stream.read_line(&mut line).await.unwrap();
-    assert!(line.contains("joined"), "{line}");
-    drop(stream);
-    until("the window is closed", async || dongle.join_window_s() == 0).await;
     gateway.stop().await;
 }

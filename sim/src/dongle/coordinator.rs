@@ -142,6 +142,14 @@ impl Coordinator {
         Frame::new(0x4180, [&[0], VERSION.as_slice()].concat())
     }
 
+    /// Restarts with its memory gone (a worn-out flash).
+    pub fn wipe(&mut self, now_us: i64) -> Frame {
+        self.nv.insert(nv::STARTUP_OPTION, vec![3]);
+        let said = self.reset(now_us);
+        self.nv.insert(nv::STARTUP_OPTION, vec![0]);
+        said
+    }
+
     fn boot(&mut self, now_us: i64) {
         self.endpoints.clear();
         self.callbacks.clear();

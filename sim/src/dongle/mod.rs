@@ -210,6 +210,11 @@ impl Dongle {
         self.shared.say(|coordinator, now_us| Some(vec![coordinator.reset(now_us)])).await;
     }
 
+    /// As [`Self::reset`], and its network is gone.
+    pub async fn wipe(&self) {
+        self.shared.say(|coordinator, now_us| Some(vec![coordinator.wipe(now_us)])).await;
+    }
+
     /// Any bytes, as they are.
     pub async fn raw(&self, bytes: &[u8]) {
         let _line = self.shared.line.lock().await;

@@ -105,7 +105,11 @@ impl Backup {
         if tables[&nv::SECURITY_MATERIAL].is_empty() {
             return Err(BackupError::Hidden("frame counter"));
         }
-        Ok(Self { taken_us, network, items, tables })
+        // A dongle that lost its memory meanwhile must not replace the copy of what it was.
+        match Network::of(link, network.coordinator).await? {
+            Some(now) if now.is(&network) => Ok(Self { taken_us, network, items, tables }),
+            _ => Err(BackupError::Hidden("network as it was")),
+        }
     }
 
     /// Writes it onto a dongle whose memory is in order (a network was formed on it), counters advanced.
@@ -120,7 +124,9 @@ impl Backup {
             }
             nv::write_table(link, table, &rows).await?;
         }
-        for (&item, value) in &self.items {
+        // The NIB last: cut off before it, the dongle shows a network that is not this home's, and is not taken for restored.
+        let (last, items): (Vec<_>, Vec<_>) = self.items.iter().partition(|(item, _)| **item == nv::NIB);
+        for (&item, value) in items.into_iter().chain(last) {
             nv::write(link, item, &pairing::hex(value).ok_or_else(damaged)?).await?;
         }
         Ok(())

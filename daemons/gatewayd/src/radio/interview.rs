@@ -97,12 +97,21 @@ impl Interviewer {
         let mut endpoints = BTreeMap::new();
         for &number in numbers {
             let request = [&both[..], &[number]].concat();
-            let answer = match self.zdo("simple descriptor", ZDO_SIMPLE_DESCRIPTOR, &request, network).await {
-                // An endpoint that it lists and does not describe.
-                Err(Stopped { cause: AirError::Declined(_), .. }) => continue,
-                answer => answer?,
+            let step = "simple descriptor";
+            let mut tries = TRIES;
+            let answer = loop {
+                match self.zdo(step, ZDO_SIMPLE_DESCRIPTOR, &request, network).await {
+                    // An endpoint that it lists and does not describe.
+                    Err(Stopped { cause: AirError::Declined(_), .. }) => break None,
+                    // A late answer to the question before is matched by its sender alone, and is of another endpoint.
+                    Ok(answer) if !is_about(&answer, number) => tries -= 1,
+                    answer => break Some(answer?),
+                }
+                if tries == 0 {
+                    return Err(Stopped { step, cause: AirError::Silent });
+                }
             };
-            endpoints.extend(simple_descriptor(&answer).map(|endpoint| (number, endpoint)));
+            endpoints.extend(answer.and_then(|answer| Some((number, simple_descriptor(&answer)?))));
         }
         Ok(endpoints)
     }
@@ -227,8 +236,8 @@ fn origin(device: Ieee, facts: &Known, endpoint: u8, cluster: u16) -> Origin<'_>
     Origin {
         ieee: device,
         endpoint,
-        model: facts.model.as_deref().unwrap_or(""),
-        manufacturer: facts.manufacturer.as_deref().unwrap_or(""),
+        model: facts.model.as_deref(),
+        manufacturer: facts.manufacturer.as_deref(),
         cluster,
         mfr_code: None,
     }
@@ -236,6 +245,11 @@ fn origin(device: Ieee, facts: &Known, endpoint: u8, cluster: u16) -> Origin<'_>
 
 fn short_answer(step: &'static str, which: (u16, u16)) -> Stopped {
     Stopped { step, cause: LinkError::Short(which.0).into() }
+}
+
+/// An empty descriptor names no endpoint.
+fn is_about(answer: &[u8], endpoint: u8) -> bool {
+    answer.get(5).is_none_or(|length| *length == 0) || answer.get(6) == Some(&endpoint)
 }
 
 /// Source u16, status, address u16, length u8, then endpoint u8, profile u16, device u16, version u8, server clusters.
@@ -276,6 +290,8 @@ mod tests {
         let endpoint = simple_descriptor(&answer).unwrap();
         assert_eq!((endpoint.profile, endpoint.device, endpoint.clusters), (0x0104, 0x0302, vec![0, 0x0402]));
         assert_eq!(simple_descriptor(&[1, 2, 0, 1, 2, 0]), None);
+        assert!(is_about(&answer, 1) && is_about(&[1, 2, 0, 1, 2, 0], 2));
+        assert!(!is_about(&answer, 2), "a late answer to the question before");
         assert_eq!(simple_descriptor(&answer[..15]), None, "a count that lies");
         assert_eq!(text(b"BELT-1\0\0"), "BELT-1");
     }

@@ -17,6 +17,8 @@ use super::unpi::{Decoder, Frame};
 const EXPIRE: Duration = Duration::from_millis(200);
 /// Time for an ordinary synchronous answer.
 pub const SRSP: Duration = Duration::from_secs(6);
+/// For the port to take a request: 22 ms at 115200 baud.
+const WRITE: Duration = Duration::from_secs(3);
 /// The dongle restarted.
 const RESET_IND: u16 = 0x4180;
 /// An unknown or malformed request is answered with this.
@@ -139,7 +141,9 @@ async fn speak<P>(
             biased;
             request = requests.recv(), if pending.is_none() => {
                 let Some(request) = request else { return };
-                if port.write_all(&request.frame).await.is_err() || port.flush().await.is_err() {
+                // One that takes no bytes any more is lost; to wait for it would be to hear nothing, unnoticed.
+                let write = async { port.write_all(&request.frame).await.is_ok() && port.flush().await.is_ok() };
+                if !tokio::time::timeout(WRITE, write).await.unwrap_or(false) {
                     return;
                 }
                 if request.reply.is_some() {
@@ -202,6 +206,14 @@ fn answer(frame: &Frame, command: Option<u16>) -> Option<Result<Vec<u8>, LinkErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_takes_no_bytes_is_lost() {
+        let (ours, _theirs) = tokio::io::duplex(4);
+        let (link, mut indications) = Link::open(ours, Clock::scaled(1.0, 0), Counters::default());
+        assert_eq!(link.request(0x2101, &[]).await, Err(LinkError::Closed));
+        assert_eq!(indications.recv().await, None);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_indication_may_come_before_the_answer_and_an_answer_may_never_come() {

@@ -88,6 +88,9 @@ struct Rule {
 pub enum Rejected {
     /// No row for it.
     Unmatched,
+    /// A row is for it if the device is of the model that the row names, and it was not asked yet: with the next row's
+    /// scale it could be another figure.
+    Unidentified,
     /// The device says itself that it is invalid.
     Invalid,
     /// Another type than the row's.
@@ -123,10 +126,10 @@ pub struct Origin<'a> {
     pub ieee: Ieee,
     /// Its endpoint.
     pub endpoint: u8,
-    /// Basic model, if known.
-    pub model: &'a str,
-    /// Basic manufacturer, if known.
-    pub manufacturer: &'a str,
+    /// Basic model; `None` = not asked yet.
+    pub model: Option<&'a str>,
+    /// Basic manufacturer; `None` = not asked yet.
+    pub manufacturer: Option<&'a str>,
     /// Cluster.
     pub cluster: u16,
     /// Manufacturer code of the frame.
@@ -209,7 +212,11 @@ impl Map {
 
     /// What `record` from `origin` means.
     pub fn apply(&self, origin: Origin<'_>, record: &Record) -> Result<Mapped, Rejected> {
-        let rule = self.rules.iter().find(|rule| rule.matches(origin, record.attribute)).ok_or(Rejected::Unmatched)?;
+        let mut rules = self.rules.iter().filter(|rule| rule.matches(origin, record.attribute));
+        let rule = rules.find(|rule| rule.names(origin) != Some(false)).ok_or(Rejected::Unmatched)?;
+        if rule.names(origin).is_none() {
+            return Err(Rejected::Unidentified);
+        }
         if record.value == Attribute::Invalid {
             return Err(Rejected::Invalid);
         }
@@ -227,6 +234,8 @@ impl Map {
             return Err(Rejected::Implausible);
         }
         Ok(match rule.target {
+            // What a sample cannot hold would be clamped.
+            Target::Axis(_) if !(-32.768..=32.767).contains(&value) => return Err(Rejected::Implausible),
             Target::Axis(axis) => Mapped::Axis(axis, value),
             Target::Scalar(vital) => Mapped::Scalar(vital, value),
             Target::Burst => return Err(Rejected::Malformed),
@@ -238,7 +247,7 @@ impl Rule {
     fn matches(&self, origin: Origin<'_>, attribute: u16) -> bool {
         self.row.attribute == attribute
             && self.row.mfr_code.is_none_or(|code| Some(code) == origin.mfr_code)
-            && self.fits(origin)
+            && self.places(origin)
     }
 
     /// How often a device should report this: at least three times within what counts as silence.
@@ -266,12 +275,29 @@ impl Rule {
     }
 
     fn fits(&self, origin: Origin<'_>) -> bool {
+        self.places(origin) && self.names(origin) == Some(true)
+    }
+
+    fn places(&self, origin: Origin<'_>) -> bool {
         let row = &self.row;
         row.cluster == origin.cluster
             && row.ieee.is_none_or(|ieee| ieee == origin.ieee)
             && row.endpoint.is_none_or(|endpoint| endpoint == origin.endpoint)
-            && row.model.as_deref().is_none_or(|pattern| glob(pattern, origin.model))
-            && row.manufacturer.as_deref().is_none_or(|pattern| glob(pattern, origin.manufacturer))
+    }
+
+    /// Is it of the model and manufacturer that the row names, if any? `None`: it was not asked yet.
+    fn names(&self, origin: Origin<'_>) -> Option<bool> {
+        let fits = |pattern: Option<&str>, name: Option<&str>| match pattern {
+            Some(pattern) => name.map(|name| glob(pattern, name)),
+            None => Some(true),
+        };
+        match (
+            fits(self.row.model.as_deref(), origin.model),
+            fits(self.row.manufacturer.as_deref(), origin.manufacturer),
+        ) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (model, manufacturer) => model.and(manufacturer),
+        }
     }
 
     fn raw(&self, value: &Attribute) -> Option<f64> {
@@ -378,8 +404,8 @@ mod tests {
     const ORIGIN: Origin<'static> = Origin {
         ieee: Ieee(1),
         endpoint: 1,
-        model: "MULTI-7",
-        manufacturer: "Samjin",
+        model: Some("MULTI-7"),
+        manufacturer: Some("Samjin"),
         cluster: 0xFC02,
         mfr_code: Some(0x110A),
     };
@@ -432,6 +458,15 @@ mod tests {
         let read = |raw| map.apply(ORIGIN, &record(0x12, 0x29, Attribute::Signed(raw)));
         assert_eq!(read(720), Ok(Mapped::Scalar(Vital::HEART_RATE, 72.0)));
         assert_eq!(read(9000), Err(Rejected::Implausible));
+        // Not asked yet which model it is: the built-in row would make an acceleration of it.
+        let unknown = Origin { model: None, manufacturer: None, ..ORIGIN };
+        let value = record(0x12, 0x29, Attribute::Signed(720));
+        assert_eq!(map.apply(unknown, &value), Err(Rejected::Unidentified));
+        let named = Origin { model: Some(""), ..ORIGIN };
+        assert_eq!(map.apply(named, &value), Ok(Mapped::Axis(0, 0.72)), "it has no name");
+        assert_eq!(map.apply(unknown, &record(0x13, 0x29, Attribute::Signed(720))), Ok(Mapped::Axis(1, 0.72)));
+        let coarse = r#"{"map":[{"cluster":64514,"attribute":18,"type":"int16","vital":"accel_x","scale":1.0}]}"#;
+        assert_eq!(user(coarse).unwrap().apply(ORIGIN, &value), Err(Rejected::Implausible), "not 32.767 g");
         let packed = r#"{"map":[{"cluster":257,"attribute":1288,"type":"uint48","vital":"accel_y","split":"i16le",
             "index":1,"scale":0.001}]}"#;
         let origin = Origin { cluster: 257, ..ORIGIN };

@@ -174,8 +174,8 @@ impl Reader<'_> {
         let origin = Origin {
             ieee: device,
             endpoint: message.endpoint,
-            model: facts.model.as_deref().unwrap_or(""),
-            manufacturer: facts.manufacturer.as_deref().unwrap_or(""),
+            model: facts.model.as_deref(),
+            manufacturer: facts.manufacturer.as_deref(),
             cluster: message.cluster,
             mfr_code: frame.manufacturer,
         };
@@ -206,6 +206,7 @@ impl Reader<'_> {
                             self.unmatched.note(origin, record, said.utc_us);
                             "unmatched_attributes"
                         }
+                        Rejected::Unidentified => "unidentified_values",
                         Rejected::Invalid => "invalid_values",
                         Rejected::WrongType => "wrong_types",
                         Rejected::Implausible => "implausible_values",

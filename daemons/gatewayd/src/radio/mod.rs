@@ -2,7 +2,7 @@
 //!
 //! Needs no trait until a second kind of coordinator exists. Readings leave here without identity or quality;
 //! those are COLLECT's. In the order of the data: unpi → link → session (addresses) → message → zcl → map; beside it
-//! air → interview, pairing; before it port, start, network, backup.
+//! air → interview, pairing, remote; before it port, start, network, backup.
 
 mod addresses;
 mod air;
@@ -16,6 +16,7 @@ pub mod network;
 mod nv;
 pub mod pairing;
 mod port;
+pub mod remote;
 mod serial;
 mod session;
 mod start;
@@ -168,8 +169,12 @@ impl Order {
         let _ = self.say.send(json!({ "error": error }));
     }
 
-    /// `None`: what would be lost was said, and nobody agreed to it.
+    /// `None`: what would be lost was said, and nobody agreed to it; or whoever asked has gone, and does not see it done.
     fn confirmed(self) -> Option<Self> {
+        if self.say.is_closed() {
+            tracing::info!(ask = ?self.ask, "whoever asked this of the radio has gone; it is not done");
+            return None;
+        }
         if self.ask == (Ask::Form { confirmed: false }) {
             self.refuse(
                 "this would wipe the dongle and form a new network: every sensor of this home would be deaf until it is \
@@ -339,6 +344,9 @@ async fn session(
         running.changed();
     }
     let ended = running.listen(&mut indications, orders, stop).await;
+    if let Ended::Lost(reason) = &ended {
+        running.lost(reason);
+    }
     drop(running);
     // The port is free only once its task has ended; opened before, it would be refused.
     let _ = tokio::time::timeout(CLOSING, async { while indications.recv().await.is_some() {} }).await;

@@ -1,8 +1,10 @@
-//! Letting sensors in: a join window is open only while somebody runs `medmon local pair`.
+//! Letting sensors in: a join window is open only while somebody asks for it, here (`medmon local pair`) or from afar
+//! (remote.rs).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -24,6 +26,14 @@ const BROADCAST: [u8; 3] = [0x0F, 0xFC, 0xFF];
 const LONGEST_S: i64 = 254;
 /// A longer one is renewed this long before its end.
 const RENEW_S: i64 = 54;
+/// A renewal that failed is tried again after so long.
+const RENEW_AGAIN_US: i64 = 5_000_000;
+/// Between two attempts to close.
+const CLOSE_AGAIN: Duration = Duration::from_secs(2);
+/// So long after the dongle was asked to open, a device may have come in.
+pub const GUARD_US: i64 = (LONGEST_S + 10) * 1_000_000;
+/// Devices that were let in say so within this time.
+pub const CLOSED_GUARD_US: i64 = 10_000_000;
 /// The longest that may be asked for at once.
 pub const MAX_S: u32 = 3600;
 
@@ -142,6 +152,11 @@ impl Window {
         self.renew_us = now + (LONGEST_S - RENEW_S) * 1_000_000;
         Some(seconds((self.until_us - now) / 1_000_000 + 1))
     }
+
+    /// The renewal failed.
+    pub fn renew_again(&mut self, now: MonoUs) {
+        self.renew_us = now + RENEW_AGAIN_US;
+    }
 }
 
 fn seconds(wanted: i64) -> u8 {
@@ -154,7 +169,7 @@ pub fn opened(policy: &Policy, seconds: u32) -> Json {
 }
 
 /// Opens the window: codes and policy first, so that nobody slips in before them.
-pub async fn open(air: &Air, policy: &Policy, wanted: u32) -> Result<(), String> {
+async fn open(air: &Air, policy: &Policy, wanted: u32) -> Result<(), String> {
     if policy.permit_join == PermitJoin::Closed {
         return Err("gateway.radio.permit_join = \"closed\": no sensor may join here; set it to \"listed\" or \
                     \"install_code\" and start the gateway again"
@@ -176,6 +191,48 @@ pub async fn open(air: &Air, policy: &Policy, wanted: u32) -> Result<(), String>
         _ => {}
     }
     permit(air, seconds(wanted.into())).await.map_err(|error| format!("the dongle opened no join window: {error}"))
+}
+
+/// What the door of the network is to do.
+#[derive(Clone, Copy, Debug)]
+pub enum Wish {
+    /// Let devices in for so many seconds.
+    Open(u32),
+    /// Let nobody in.
+    Close,
+}
+
+/// What became of a wish.
+#[derive(Debug)]
+pub enum Door {
+    /// Open, or not.
+    Opened(Result<(), String>),
+    /// Shut.
+    Closed,
+}
+
+/// Opens and closes the network. A newer wish ends what is still under way, and its commands come after: a slow renewal
+/// must not open again what was closed meanwhile. Closing is tried until the dongle does it.
+pub async fn keep_door(air: Air, policy: Policy, mut wishes: mpsc::UnboundedReceiver<Wish>, said: impl Fn(Door)) {
+    let mut wish = wishes.recv().await;
+    while let Some(now) = wish {
+        let act = async {
+            match now {
+                Wish::Open(seconds) => said(Door::Opened(open(&air, &policy, seconds).await)),
+                Wish::Close => {
+                    while let Err(error) = permit(&air, 0).await {
+                        tracing::warn!(%error, "the join window could not be closed; trying again");
+                        air.clock.sleep(CLOSE_AGAIN).await;
+                    }
+                    said(Door::Closed);
+                }
+            }
+        };
+        wish = tokio::select! {
+            newer = wishes.recv() => newer,
+            () = act => wishes.recv().await,
+        };
+    }
 }
 
 /// Opens for so many seconds, or closes (0), everywhere in the network.

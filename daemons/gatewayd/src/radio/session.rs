@@ -6,9 +6,10 @@
 mod chores;
 mod joins;
 
-use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
+
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use super::interview::{Interviewer, Stopped};
 use super::link::{Indication, LinkError};
 use super::message::{AF_INCOMING, AF_INCOMING_EXT, Bucket, Message, Reader, Recent};
 use super::network::Network;
-use super::pairing::{self, Window};
+use super::pairing::{self, Door, Window, Wish};
 use super::start::{self, Coordinator, StartError};
 use super::zcl::{self, Zcl};
 use super::{Ask, Context, Order, ieee, short};
@@ -50,6 +51,10 @@ const INTERVIEWS: usize = 8;
 const TICK_US: i64 = 1_000_000;
 /// A backup a day, and one after sensors joined, not oftener than this.
 const BACKUP_AGAIN_US: i64 = 60_000_000;
+/// One that failed is tried again after so long: it reads the whole memory over the line that readings come by.
+const BACKUP_FAILED_US: i64 = 3_600_000_000;
+/// A dongle that has reset itself is back by then, or is started anew from its port on.
+const RESTART_LIMIT: Duration = Duration::from_mins(2);
 const PING_US: i64 = 20_000_000;
 /// After an interview that did not get to its end, the next one waits: 10 s, 20 s, … up to an hour.
 const AGAIN_US: i64 = 10_000_000;
@@ -75,8 +80,8 @@ enum Event {
     TableIsLate { network: u16 },
     /// An interview ended.
     Interviewed(Ieee, Result<(), Stopped>),
-    /// A join window was opened, or not.
-    Opened(Order, u32, Result<(), String>),
+    /// The door was opened, or not, or closed.
+    Door(Door),
     /// A backup was taken, or not.
     BackedUp(Option<Order>, Result<(), BackupError>),
     /// The dongle is there no more.
@@ -105,7 +110,13 @@ pub struct Session<'a> {
     /// The dongle once did not answer who holds an address; then devices themselves are asked.
     table_is_late: bool,
     responses: mpsc::Sender<(To, Vec<u8>)>,
+    door: mpsc::UnboundedSender<Wish>,
+    /// Being opened, for whom and for how many seconds.
+    opening: Option<(Order, u32)>,
     window: Option<Window>,
+    /// Until then a device may come in that the dongle was asked to admit: longer than `window`, which begins when the
+    /// dongle has answered and ends before it has closed.
+    guard_until_us: MonoUs,
     /// Where the audit of addresses goes on.
     audit: usize,
     next_ping_us: MonoUs,
@@ -129,6 +140,11 @@ impl<'a> Session<'a> {
         let (responses, answers) = mpsc::channel(RESPONSES);
         let mut errands = JoinSet::new();
         errands.spawn(respond(air.clone(), context.counters.clone(), answers));
+        let (door, wishes) = mpsc::unbounded_channel();
+        let opened = events.clone();
+        errands.spawn(pairing::keep_door(air.clone(), context.policy.clone(), wishes, move |door| {
+            let _ = opened.send(Event::Door(door));
+        }));
         let interviewer = Interviewer {
             air: air.clone(),
             map: context.map.clone(),
@@ -146,7 +162,10 @@ impl<'a> Session<'a> {
             peers: HashMap::new(),
             table_is_late: false,
             responses,
+            door,
+            opening: None,
             window: None,
+            guard_until_us: MonoUs::MIN,
             audit: 0,
             next_ping_us: context.clock.mono_us() + PING_US,
             network,
@@ -183,6 +202,12 @@ impl<'a> Session<'a> {
                 biased;
                 () = stop.cancelled() => {
                     self.shut().await;
+                    // What was heard until then is kept.
+                    while let Ok(said) = indications.try_recv() {
+                        if matches!(said.command, AF_INCOMING | AF_INCOMING_EXT) && self.incoming(said).await.is_err() {
+                            break;
+                        }
+                    }
                     return Ended::Stopped;
                 }
                 () = clock.sleep_until(tick_us) => {
@@ -191,7 +216,12 @@ impl<'a> Session<'a> {
                     Ok(())
                 }
                 said = indications.recv() => match said {
-                    Some(said) => self.follow(said, indications).await,
+                    Some(said) if said.command == start::SYS_RESET_IND => tokio::select! {
+                        restarted = self.restarted(indications) => restarted,
+                        // It can take minutes.
+                        () = stop.cancelled() => return Ended::Stopped,
+                    },
+                    Some(said) => self.follow(said).await,
                     None => return Ended::Lost("the serial port closed".into()),
                 },
                 Some(event) = self.inbox.recv() => self.happened(event).await,
@@ -221,11 +251,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn follow(
-        &mut self,
-        said: Indication,
-        indications: &mut mpsc::UnboundedReceiver<Indication>,
-    ) -> Result<(), StartError> {
+    async fn follow(&mut self, said: Indication) -> Result<(), StartError> {
         let counters = &self.context.counters;
         match said.command {
             AF_INCOMING | AF_INCOMING_EXT => self.incoming(said).await?,
@@ -241,7 +267,6 @@ impl<'a> Session<'a> {
                 Some(from) => drop(self.air.answer(Awaited::Zdo(said.command, from), &said.data)),
                 None => counters.add("malformed_answers", 1),
             },
-            start::SYS_RESET_IND => self.restarted(indications).await?,
             start::ZDO_STATE_CHANGE | 0x45CB | 0x4F80 => {}
             _ => counters.add("other_indications", 1),
         }
@@ -259,7 +284,10 @@ impl<'a> Session<'a> {
         self.addresses.forget_all();
         self.air.forget();
         self.table_is_late = false;
-        start::restart(&self.air.link, indications, &self.context.clock).await?;
+        let clock = &self.context.clock;
+        let restart = start::restart(&self.air.link, indications, clock, self.network.as_ref());
+        let late = || Err(StartError::NotStarted(RESTART_LIMIT.as_secs()));
+        clock.timeout(RESTART_LIMIT, restart).await.unwrap_or_else(late)?;
         if let Some(window) = &mut self.window {
             window.renew_us = 0;
         }
@@ -304,12 +332,7 @@ impl<'a> Session<'a> {
                 self.ask_device(network);
             }
             Event::Interviewed(device, result) => self.interviewed(device, &result),
-            Event::Opened(order, seconds, Ok(())) => {
-                let _ = order.say.send(pairing::opened(&self.context.policy, seconds));
-                tracing::warn!(seconds, "sensors may join");
-                self.window = Some(Window::new(self.context.clock.mono_us(), seconds, order.say));
-            }
-            Event::Opened(order, _, Err(error)) => drop(order.say.send(json!({ "error": error }))),
+            Event::Door(door) => self.door_said(door),
             Event::BackedUp(order, result) => self.backed_up(order, result),
             Event::Lost(error) => return Err(error.into()),
         }
@@ -442,7 +465,8 @@ impl<'a> Session<'a> {
     }
 
     fn peer(&mut self, device: Ieee, now: MonoUs) -> Option<&mut Peer> {
-        if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&device) {
+        // Strangers may take no place from those who belong here.
+        if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&device) && !self.context.listed(device) {
             return None;
         }
         let bucket = Bucket::new(now, self.context.flood_limit);

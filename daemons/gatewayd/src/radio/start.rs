@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use medmon_core::noun::Ieee;
 use medmon_kit::Clock;
 
-use super::backup::Vault;
+use super::backup::{Backup, Vault};
 use super::link::{Indication, Link, LinkError};
 use super::network::{Network, Store};
 use super::{Ask, nv};
@@ -83,12 +83,32 @@ pub enum StartError {
     /// A restore would destroy a network.
     #[error("this dongle holds a network ({0}); `medmon local radio restore --yes-overwrite` replaces it")]
     NotBlank(String),
+    /// Blank, and there is nothing to take over.
+    #[error("this dongle is blank: there is no network to adopt; put the right dongle back, or restore, or form")]
+    NothingToAdopt,
+    /// The backup would make this home's sensors deaf.
+    #[error(
+        "the backup ({backup}) is not of the network that this home's sensors belong to ({stored}); none would be heard; \
+         if it is wanted all the same, move network.json out of the data folder first"
+    )]
+    OtherBackup {
+        /// The network of this home.
+        stored: String,
+        /// The backup's.
+        backup: String,
+    },
+    /// It took the backup and shows another network.
+    #[error("the dongle does not show the restored network: try once more, or another dongle")]
+    NotRestored,
     /// A backup or a file.
     #[error("{0}")]
     File(String),
     /// It did not come up.
     #[error("the Zigbee network did not start within {0} s")]
     NotStarted(u64),
+    /// It lost its memory.
+    #[error("the dongle has reset itself and holds this home's network no more")]
+    Forgotten,
     /// It reset itself while it started.
     #[error("the dongle resets itself again and again while it starts: try another USB port or cable")]
     Reset,
@@ -135,7 +155,11 @@ pub async fn start(
     // Whoever replaces the stored network need not be able to read it.
     let stored = match plan.wish {
         Some(Ask::Adopt | Ask::Form { .. }) => Ok(None),
-        _ => plan.store.read(),
+        // What it was is known from the backup too: any dongle would do for a home that knows nothing.
+        _ => match plan.store.read() {
+            Ok(Some(stored)) => Ok(Some(stored)),
+            unknown => plan.vault.open().map_or(unknown, |backup| Ok(Some(backup.network))),
+        },
     };
     match plan.wish {
         Some(Ask::Form { .. }) => form(link, indications, clock).await?,
@@ -143,16 +167,27 @@ pub async fn start(
             if let Some(found) = found.filter(|_| !overwrite) {
                 return Err(StartError::NotBlank(found.to_string()));
             }
-            restore(link, indications, clock, plan.vault).await?;
+            let backup = plan.vault.open().map_err(|error| StartError::File(error.to_string()))?;
+            if let Ok(Some(stored)) = stored
+                && !stored.is(&backup.network)
+            {
+                return Err(StartError::OtherBackup { stored: stored.to_string(), backup: backup.network.to_string() });
+            }
+            restore(link, indications, clock, &backup).await?;
         }
+        Some(Ask::Adopt) if !formed => return Err(StartError::NothingToAdopt),
         _ if formed => {
             // Unreadable: a dongle that has a network is more likely the right one than none is.
             let stored = stored.unwrap_or_else(|error| {
                 tracing::error!(error, "the network of this home is not known; this dongle's is taken");
                 None
             });
-            if let Some((stored, found)) = stored.zip(found).filter(|(stored, found)| !stored.is(found)) {
-                return Err(StartError::OtherNetwork { stored: stored.to_string(), found: found.to_string() });
+            let ieee = device_info(link).await?.0;
+            let found_name = found.as_ref().map_or_else(|| format!("coordinator {ieee}"), ToString::to_string);
+            // A network that it does not show is told by the dongle itself.
+            let same = |stored: &Network| found.as_ref().map_or(stored.coordinator == ieee, |found| stored.is(found));
+            if let Some(stored) = stored.filter(|stored| !same(stored)) {
+                return Err(StartError::OtherNetwork { stored: stored.to_string(), found: found_name });
             }
             if nv::read(link, nv::DIRECT_CB).await? != Some(vec![1]) {
                 nv::write(link, nv::DIRECT_CB, &[1]).await?;
@@ -209,25 +244,36 @@ async fn restore(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
-    vault: &Vault,
+    backup: &Backup,
 ) -> Result<(), StartError> {
-    let backup = vault.open().map_err(|error| StartError::File(error.to_string()))?;
     form(link, indications, clock).await?;
     reset(link, indications, clock).await?;
     backup.put(link, clock.utc_us()).await.map_err(|error| StartError::File(format!("restore: {error}")))?;
     reset(link, indications, clock).await?;
-    bring_up(link, indications, clock, false).await
+    bring_up(link, indications, clock, false).await?;
+    match Network::of(link, device_info(link).await?.0).await? {
+        Some(now) if now.is(&backup.network) => Ok(()),
+        _ => Err(StartError::NotRestored),
+    }
 }
 
-/// After a spontaneous reset: start and register again, without another reset.
+/// After a spontaneous reset: start and register again, without another reset. Only on `network`: one that lost its
+/// memory would begin a new network here, without a word and deaf to every sensor.
 pub async fn restart(
     link: &Link,
     indications: &mut UnboundedReceiver<Indication>,
     clock: &Clock,
+    network: Option<&Network>,
 ) -> Result<(), StartError> {
     for _ in 0..RESTARTS {
         let up = async {
-            if device_info(link).await?.1 != COORDINATOR_STARTED {
+            let (ieee, state) = device_info(link).await?;
+            if let Some(network) = network
+                && !Network::of(link, ieee).await?.is_some_and(|now| now.is(network))
+            {
+                return Err(StartError::Forgotten);
+            }
+            if state != COORDINATOR_STARTED {
                 bring_up(link, indications, clock, false).await?;
             }
             register(link).await

@@ -53,7 +53,10 @@ impl Unmatched {
                 bytes.iter().take(32).fold(String::from("0x"), |hex, byte| format!("{hex}{byte:02x}"))
             }
         };
-        seen.insert(key, Seen { model: origin.model.into(), kind: record.kind, last, count, last_us: utc_us });
+        seen.insert(
+            key,
+            Seen { model: origin.model.unwrap_or_default().into(), kind: record.kind, last, count, last_us: utc_us },
+        );
     }
 
     /// All of them now.
@@ -86,8 +89,8 @@ mod tests {
         let origin = Origin {
             ieee: Ieee(7),
             endpoint: 2,
-            model: "BELT-1",
-            manufacturer: "",
+            model: Some("BELT-1"),
+            manufacturer: None,
             cluster: 0xFD00,
             mfr_code: Some(0x1234),
         };

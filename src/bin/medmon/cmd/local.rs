@@ -43,6 +43,8 @@ pub enum Verb {
     Alerts,
     /// Texts, sent and waiting
     Sms,
+    /// Readings that were lost here, and why
+    Gaps,
     /// Sensors it hears
     Devices,
     /// Attributes of sensors that no mapping row is for, each with a row to begin with
@@ -106,6 +108,7 @@ impl Verb {
             Self::Tap { from, follow } => json!({ "command": "tap", "from_start": from.is_some(), "follow": follow }),
             Self::Alerts => json!({ "command": "alerts" }),
             Self::Sms => json!({ "command": "sms" }),
+            Self::Gaps => json!({ "command": "gaps" }),
             Self::Devices => json!({ "command": "devices" }),
             Self::Unmatched => json!({ "command": "unmatched" }),
             Self::Pair { time } => json!({ "command": "pair", "seconds": time }),
@@ -120,11 +123,23 @@ impl Verb {
         }
     }
 
+    /// The word that ends what the radio does for us; without it nobody knows whether it was done.
+    fn last(&self) -> Option<&'static str> {
+        match self {
+            Self::Pair { .. } => Some("closed"),
+            Self::Radio(Radio::Form { .. }) => Some("formed"),
+            Self::Radio(Radio::Adopt) => Some("adopted"),
+            Self::Radio(Radio::Restore { .. }) => Some("restored"),
+            Self::Radio(Radio::Backup) => Some("backed_up"),
+            _ => None,
+        }
+    }
+
     /// What an empty answer means.
     fn empty(&self) -> Option<&'static str> {
         match self {
-            Self::Status | Self::Tap { .. } => None,
-            Self::Pair { .. } | Self::Radio(_) => Some("The gateway ended without an answer."),
+            Self::Status | Self::Tap { .. } | Self::Pair { .. } | Self::Radio(_) => None,
+            Self::Gaps => Some("Nothing was lost here."),
             Self::Unmatched => Some("Every attribute heard has a mapping row."),
             Self::Alerts => Some("No alert in this home."),
             Self::Sms => Some("No text was sent or waits."),
@@ -158,6 +173,7 @@ impl Verb {
                 ("last_raw", 12),
                 ("count", 6),
             ],
+            Self::Gaps => &[("lost", 6), ("why", 16), ("from", 27), ("to", 27), ("vital", 12), ("device", 16)],
             Self::Pair { .. } => &[("event", 20), ("device", 16), ("model", 12), ("reason", 30)],
             Self::Radio(_) => &[("event", 10), ("network", 60)],
             Self::Devices => &[
@@ -188,7 +204,7 @@ pub async fn run(session: &Session, args: LocalArgs) -> anyhow::Result<()> {
     let mut stream = UnixStream::connect(&args.socket).await.map_err(lost)?;
     stream.write_all(format!("{}\n", args.verb.command()).as_bytes()).await.map_err(lost)?;
     let mut lines = BufReader::new(stream);
-    let mut shown = Shown { session, verb: &args.verb, columns: Vec::new(), document: Vec::new(), rows: 0 };
+    let mut shown = Shown { session, verb: &args.verb, columns: Vec::new(), document: Vec::new(), rows: 0, last: None };
     loop {
         let mut line = String::new();
         let read = (&mut lines).take(MAX_LINE).read_line(&mut line).await.map_err(lost)?;
@@ -214,6 +230,8 @@ struct Shown<'a> {
     columns: Vec<(String, usize)>,
     document: Vec<Value>,
     rows: usize,
+    /// The last event of the radio.
+    last: Option<String>,
 }
 
 impl Shown<'_> {
@@ -224,11 +242,12 @@ impl Shown<'_> {
             return Err(fail(Exit::Failed, format!("the gateway refused: {error}")));
         }
         self.rows += 1;
+        self.last = value.get("event").and_then(Value::as_str).map(str::to_owned);
         let out = &self.session.out;
         if out.is_quiet() {
             // A status is of this gateway, a sensor has its address, the rest an id.
-            let id = ["id", "device", "install"].into_iter().find_map(|key| value.get(key));
-            return print::text(&id.map(plain).unwrap_or_default());
+            let id = ["id", "device", "install"].into_iter().find_map(|key| value.get(key).filter(|id| !id.is_null()));
+            return id.map_or(Ok(()), |id| print::text(&plain(id)));
         }
         match (out.format(), self.verb) {
             (Output::Jsonl, _) => print::write(&format!("{line}\n")),
@@ -245,6 +264,12 @@ impl Shown<'_> {
 
     fn end(self) -> anyhow::Result<()> {
         let out = &self.session.out;
+        let unfinished = self.verb.last().is_some_and(|last| self.last.as_deref() != Some(last));
+        if unfinished || matches!(self.verb, Verb::Status) && self.rows == 0 {
+            let message = "the gateway ended before it had answered: what was asked may be done in part; \
+                           `medmon local status` says how it is";
+            return Err(fail(Exit::Failed, message));
+        }
         if out.is_quiet() || out.format() == Output::Jsonl {
             return Ok(());
         }
@@ -257,6 +282,8 @@ impl Shown<'_> {
             && let Some(sentence) = self.verb.empty()
         {
             eprintln!("{sentence}");
+        } else if matches!(self.verb, Verb::Unmatched) && out.is_terminal() {
+            eprintln!("A row of [[gateway.zigbee.map]] to begin with, for each: `medmon local unmatched -o json`");
         }
         Ok(())
     }

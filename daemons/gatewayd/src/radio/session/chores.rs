@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use medmon_core::noun::MonoUs;
+
 use super::super::Order;
 use super::super::backup::{Backup, BackupError};
 use super::super::link::LinkError;
-use super::super::pairing;
-use super::{BACKUP_AGAIN_US, Event, PING_US, SYS_PING, Session};
+use super::super::pairing::{self, Door, Window, Wish};
+use super::{BACKUP_AGAIN_US, BACKUP_FAILED_US, Event, PING_US, SYS_PING, Session};
 
 impl Session<'_> {
     pub(super) fn tick(&mut self) {
@@ -19,23 +21,22 @@ impl Session<'_> {
             let (link, events) = (self.air.link.clone(), self.events.clone());
             // The line may be silent for hours; the dongle must still be there.
             self.errands.spawn(async move {
-                match link.request(SYS_PING, &[]).await {
+                let mut answer = link.request(SYS_PING, &[]).await;
+                // The line repairs nothing: one answer that was damaged is no reason to be deaf for a new start.
+                if matches!(answer, Err(LinkError::Timeout(_))) {
+                    answer = link.request(SYS_PING, &[]).await;
+                }
+                match answer {
                     // It restarted: that is an answer too.
                     Ok(_) | Err(LinkError::Restarted(_)) => {}
                     Err(error) => drop(events.send(Event::Lost(error))),
                 }
             });
         }
-        if self.window.as_ref().is_some_and(|window| window.is_over(now)) {
-            self.close_window();
-        } else if let Some(seconds) = self.window.as_mut().and_then(|window| window.renewal(now)) {
+        self.close_if_over(now);
+        if let Some(seconds) = self.window.as_mut().and_then(|window| window.renewal(now)) {
             // All of it again: a dongle that restarted meanwhile has forgotten codes and policy.
-            let (air, policy) = (self.air.clone(), self.context.policy.clone());
-            self.errands.spawn(async move {
-                if let Err(error) = pairing::open(&air, &policy, seconds.into()).await {
-                    tracing::warn!(error, "the join window could not be renewed");
-                }
-            });
+            self.open(seconds.into(), now);
         }
         // Nightly, and soon after the network changed.
         if now >= self.next_backup_us {
@@ -90,6 +91,7 @@ impl Session<'_> {
             }
             Err(error) => {
                 self.context.counters.add("backups_failed", 1);
+                self.next_backup_us = self.context.clock.mono_us() + BACKUP_FAILED_US;
                 tracing::warn!(%error, "the network could not be backed up");
                 json!({ "error": error.to_string() })
             }
@@ -101,39 +103,77 @@ impl Session<'_> {
 
     pub(super) fn pair(&mut self, order: Order, seconds: u32) {
         let now = self.context.clock.mono_us();
-        if let Some(window) = self.window.as_ref().filter(|window| !window.is_over(now)) {
-            let left = (window.until_us - now) / 1_000_000;
-            let error = format!("sensors may join already, for {left} s more; end the other `medmon local pair` first");
-            let _ = order.say.send(json!({ "error": error }));
-            return;
+        self.close_if_over(now);
+        let left = self.window.as_ref().map(|window| (window.until_us - now) / 1_000_000);
+        if let Some(left) = left.or(self.opening.as_ref().map(|(_, seconds)| i64::from(*seconds))) {
+            order.refuse(&format!("sensors may join already, for {left} s more; end the other pairing first"));
+        } else if (1..=pairing::MAX_S).contains(&seconds) {
+            self.opening = Some((order, seconds));
+            self.open(seconds, now);
+        } else {
+            order.refuse(&format!("a join window is 1 s to {} s long", pairing::MAX_S));
         }
-        if !(1..=pairing::MAX_S).contains(&seconds) {
-            let error = format!("a join window is 1 s to {} s long", pairing::MAX_S);
-            let _ = order.say.send(json!({ "error": error }));
-            return;
-        }
-        let (air, events, policy) = (self.air.clone(), self.events.clone(), self.context.policy.clone());
-        self.errands.spawn(async move {
-            let result = pairing::open(&air, &policy, seconds).await;
-            let _ = events.send(Event::Opened(order, seconds, result));
-        });
     }
 
-    pub(super) fn close_window(&mut self) {
-        if let Some(window) = self.window.take() {
-            tracing::info!("no sensor may join any more");
-            window.say(json!({ "event": "closed" }));
-        }
-        self.close_everywhere();
+    fn open(&mut self, seconds: u32, now: MonoUs) {
+        self.guard_until_us = now + pairing::GUARD_US;
+        let _ = self.door.send(Wish::Open(seconds));
     }
 
-    pub(super) fn close_everywhere(&mut self) {
-        let air = self.air.clone();
-        self.errands.spawn(async move {
-            if let Err(error) = pairing::permit(&air, 0).await {
-                tracing::warn!(%error, "the join window could not be closed; it closes by itself");
+    pub(super) fn door_said(&mut self, door: Door) {
+        let now = self.context.clock.mono_us();
+        match (door, self.opening.take()) {
+            (Door::Opened(Ok(())), Some((order, seconds))) => {
+                let _ = order.say.send(pairing::opened(&self.context.policy, seconds));
+                tracing::warn!(seconds, "sensors may join");
+                self.window = Some(Window::new(now, seconds, order.say));
             }
-        });
+            (Door::Opened(Err(error)), Some((order, _))) => order.refuse(&error),
+            (Door::Opened(Err(error)), None) => {
+                if let Some(window) = &mut self.window {
+                    tracing::warn!(error, "the join window could not be renewed; trying again");
+                    window.renew_again(now);
+                }
+            }
+            // Renewed.
+            (Door::Opened(Ok(())), None) => {}
+            // Of an end before; what was asked for since comes after it.
+            (Door::Closed, opening) => {
+                if opening.is_none() && self.window.is_none() {
+                    self.guard_until_us = self.guard_until_us.min(now + pairing::CLOSED_GUARD_US);
+                }
+                self.opening = opening;
+            }
+        }
+    }
+
+    /// Time is up, or whoever asked has gone, perhaps before it was open.
+    fn close_if_over(&mut self, now: MonoUs) {
+        let gone = self.opening.as_ref().is_some_and(|(order, _)| order.say.is_closed());
+        if gone || self.window.as_ref().is_some_and(|window| window.is_over(now)) {
+            self.opening = None;
+            if let Some(window) = self.window.take() {
+                tracing::info!("no sensor may join any more");
+                window.say(json!({ "event": "closed" }));
+            }
+            self.close_everywhere();
+        }
+    }
+
+    pub(super) fn close_everywhere(&self) {
+        let _ = self.door.send(Wish::Close);
+    }
+
+    /// The dongle is lost, and an open window with it: whoever watches must not take that for its end.
+    pub(in super::super) fn lost(&mut self, reason: &str) {
+        let error =
+            format!("the radio was lost ({reason}); once it is back no sensor may join until pairing is begun again");
+        if let Some(window) = self.window.take() {
+            window.say(json!({ "error": error }));
+        }
+        if let Some((order, _)) = self.opening.take() {
+            order.refuse(&error);
+        }
     }
 
     /// Before the end: a window that stayed open would have no guard.

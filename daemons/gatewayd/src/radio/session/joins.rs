@@ -31,13 +31,15 @@ impl Session<'_> {
         let known = self.context.table.get(device).is_some();
         let listed = self.context.listed(device);
         if !known && !listed {
-            if self.window.is_some() && (said.command == ZDO_JOIN || moved) {
+            if said.mono_us < self.guard_until_us && (said.command == ZDO_JOIN || moved) {
                 self.refuse(device, network);
             }
             return;
         }
         if said.command == ZDO_JOIN || moved || !known {
             self.context.counters.add("joins", 1);
+            let window = self.window.is_some();
+            tracing::info!(%device, network, listed, window, "a sensor joined, or came back");
             if let Some(window) = &self.window {
                 window.say(json!({ "event": "joined", "device": device }));
             }
