@@ -206,7 +206,7 @@ impl Held {
     /// `reading`, dated by where its moment lies on the monotonic scale. Before the last boot of the machine that scale
     /// is an estimate: the date stays in doubt, and says so.
     fn dated(&self, reading: Reading) -> Reading {
-        let utc_us = reading.mono_us + self.time.clock.utc_us() - self.time.clock.mono_us();
+        let utc_us = self.time.clock.utc_at(reading.mono_us);
         if reading.id.boot < self.time.machine_since {
             return Reading { utc_us, ..reading };
         }

@@ -223,7 +223,7 @@ impl Gateway {
         let texts = sms.as_ref().map(|sms| (sms.outbox.clone(), sms.state.clone()));
         let radio = radio::run(options, context, asked, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
-        let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
+        let collector = Collector::new(install.boot, time.clone(), config.allow_unlisted);
         let limit = Duration::from_millis(config.broker.publish_timeout_ms.into());
         let publishing = Publishing::new(Arc::clone(&broker), limit, bypass, spill, spilled, counters.clone(), losing);
         let collect = stages.spawn(
@@ -272,6 +272,7 @@ impl Gateway {
                 facts: facts.clone(),
                 outbox: outbox.clone(),
                 broker: Arc::clone(&broker),
+                spilled: spilled_now.clone(),
                 heard,
                 settings: in_force,
                 time: time.clone(),
