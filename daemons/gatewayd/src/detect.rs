@@ -1,7 +1,7 @@
 //! DETECT: readings through the detectors, findings to facts. The urgent path: a reading is judged the moment it comes.
 //!
 //! Facts and the detectors' state are one commit, so a crash neither forgets an alert nor raises it twice. Between
-//! facts the state is committed every second; what came since is delivered again and, by its id, judged once.
+//! facts the state is committed now and then; what came since is delivered again and, by its id, judged once.
 //! While the broker is down, readings come past it, in memory.
 
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::seen::Seen;
 
 const NAME: &str = "detect";
 const TICK_US: i64 = 500_000;
-/// Between facts: what came since is delivered again, and flash wears with every write.
-const COMMIT_US: i64 = 1_000_000;
+/// What could not be committed is tried again.
+const RETRY_US: i64 = 1_000_000;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,12 +161,14 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut now = Arc::clone(&settings.borrow_and_update());
-    let (mut committed_us, mut unsaved) = (clock.mono_us() - COMMIT_US, true);
+    let commit_us = broker.commit_every().as_micros() as i64;
+    let (mut committed_us, mut unsaved) = (clock.mono_us() - commit_us, true);
     let mut tick_at = clock.mono_us() + TICK_US;
     // Kept from reading to reading: a timer set anew with each would wake another thread each time.
     let mut tick = Box::pin(clock.sleep_until(tick_at));
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
     let mut found = state.apply(&now, Moment::now(&clock));
+    facts.put_after(&mut found);
     loop {
         let known = found.len();
         let mut arrived = Vec::new();
@@ -204,19 +206,22 @@ pub async fn run(
             found.extend(state.tick(Moment::now(&clock), &now, install));
             service::progress();
         }
-        let due = (unsaved || known > 0) && clock.mono_us() - committed_us >= COMMIT_US;
+        let since_us = clock.mono_us() - committed_us;
+        let due = (unsaved && since_us >= commit_us) || (known > 0 && since_us >= RETRY_US);
         if found.len() > known || due {
+            facts.put_after(&mut found[known..]);
             for fact in &found[known..] {
                 tracing::info!(alert = %fact.alert, fact = name(&fact.kind), "fact");
             }
-            commit(&facts, &broker, &state, &mut found).await;
-            (committed_us, unsaved) = (clock.mono_us(), false);
+            unsaved = !commit(&facts, &broker, &state, &mut found).await;
+            committed_us = clock.mono_us();
         }
     }
     commit(&facts, &broker, &state, &mut found).await;
 }
 
-async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &mut Vec<Fact>) {
+/// Whether it is durable.
+async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &mut Vec<Fact>) -> bool {
     let saved = serde_json::to_string(state).unwrap_or_default();
     match facts.commit(found.clone(), Some((NAME, saved)), false).await {
         Ok(()) => {
@@ -224,8 +229,12 @@ async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &
             // Not waited for: the broker's commit comes with its next group, and a lost one is only a redelivery.
             let (broker, offset) = (Arc::clone(broker), state.offset);
             tokio::spawn(async move { broker.acknowledge(Stage::Detect, offset).await });
+            true
         }
-        Err(error) => tracing::error!(%error, facts = found.len(), "facts are not durable yet; tried again"),
+        Err(error) => {
+            tracing::error!(%error, facts = found.len(), "facts are not durable yet; tried again");
+            false
+        }
     }
 }
 
