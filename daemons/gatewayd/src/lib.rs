@@ -60,6 +60,8 @@ const REPORTS: usize = 1024;
 const BYPASS: usize = 8192;
 /// Between two attempts to start.
 const RETRY: Duration = Duration::from_secs(2);
+/// A stop waits so long for losses to be written down.
+const LOSSES: Duration = Duration::from_secs(1);
 /// How often the times are written down and the broker trimmed.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
@@ -208,7 +210,7 @@ impl Gateway {
             broker: Arc::clone(&broker),
             clock: clock.clone(),
         };
-        stages.spawn("disk", keep.run(disk_state, lost));
+        let disk_stage = stages.spawn("disk", keep.run(disk_state, lost));
         let health = Health {
             install: install.id,
             heard: heard.clone(),
@@ -311,6 +313,8 @@ impl Gateway {
             // In the order of the data: each stage ends once the one before it has handed everything over.
             let _ = radio.await;
             let _ = collect.await;
+            // What was lost at the last moment is written down and travels with the last envelope.
+            let _ = tokio::time::timeout(LOSSES, disk_stage).await;
             drain.cancel();
             let _ = downsample.await;
             drained.cancel();
