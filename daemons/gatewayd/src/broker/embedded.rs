@@ -316,13 +316,20 @@ async fn follow_tail(
         {
             return;
         }
+        // A log that cannot be read now holds nothing up, but what is in it was not had: it comes with a later batch, and
+        // until then nothing behind it is to be acknowledged.
+        let hole = cursor < before;
         let had = (cursor - before).clamp(0, readings.len() as i64);
-        let delivery =
-            |(index, reading): (usize, &Reading)| Delivery { offset: first + index as i64, reading: reading.clone() };
+        let delivery = |(index, reading): (usize, &Reading)| {
+            let offset = if hole { 0 } else { first + index as i64 };
+            Delivery { offset, reading: reading.clone() }
+        };
         if hand_over(&to, readings.iter().enumerate().skip(had as usize).map(delivery)).await.is_err() {
             return;
         }
-        cursor = cursor.max(before + readings.len() as i64);
+        if !hole {
+            cursor = cursor.max(before + readings.len() as i64);
+        }
     }
 }
 
@@ -408,6 +415,26 @@ mod tests {
         assert!(durable < seen.offset, "DETECT did not wait for the commit");
         assert_eq!(next(&mut detect).await.reading, reading(2));
         assert!(detect.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_read_for_a_while_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        broker.publish((0..3).map(reading).collect()).await.unwrap();
+        drop(broker);
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        let damage = rusqlite::Connection::open(folder.path().join("broker.sqlite")).unwrap();
+        damage.execute_batch("ALTER TABLE reading RENAME TO away").unwrap();
+        let mut detect = broker.consume(Stage::Detect);
+        let (published, shown) = tokio::join!(broker.publish(vec![reading(3)]), next(&mut detect));
+        assert!(published.is_err());
+        assert_eq!((shown.reading, shown.offset), (reading(3), 0), "shown at once, and not acknowledged past the rest");
+        damage.execute_batch("ALTER TABLE away RENAME TO reading").unwrap();
+        broker.publish(vec![reading(4)]).await.unwrap();
+        for sequence in [0, 1, 2, 4] {
+            assert_eq!(next(&mut detect).await.reading, reading(sequence));
+        }
     }
 
     #[tokio::test]
