@@ -173,9 +173,7 @@ impl Broker for Embedded {
     async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, BrokerError> {
         // Batches end in any order: what is past the settled ones must wait for those before it.
         let settled = *self.durable.borrow();
-        let mut found = read(&self.log, offset, limit).await?;
-        found.retain(|delivery| delivery.offset <= settled);
-        Ok(found)
+        Ok(read(&self.log, offset, settled, limit).await?)
     }
 
     async fn newest(&self) -> Result<i64, BrokerError> {
@@ -260,12 +258,13 @@ impl Broker for Embedded {
     }
 }
 
-async fn read(log: &Database, offset: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
+/// Readings after `offset` and up to `until`: what is behind may be there before what is still to come.
+async fn read(log: &Database, offset: i64, until: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
+    let sql = "SELECT offset, body FROM reading WHERE offset > ?1 AND offset <= ?2 ORDER BY offset LIMIT ?3";
     log.read(move |db| {
-        let mut rows =
-            db.prepare_cached("SELECT offset, body FROM reading WHERE offset > ?1 ORDER BY offset LIMIT ?2")?;
+        let mut rows = db.prepare_cached(sql)?;
         let mut found = Vec::new();
-        let mut rows = rows.query((offset, limit))?;
+        let mut rows = rows.query((offset, until, limit))?;
         while let Some(row) = rows.next()? {
             let offset = row.get(0)?;
             let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
@@ -349,7 +348,7 @@ async fn hand_over(to: &mpsc::Sender<Delivery>, deliveries: impl ExactSizeIterat
 
 async fn catch_up(log: &Database, newest: i64, cursor: &mut i64, to: &mpsc::Sender<Delivery>) -> Result<(), ()> {
     while *cursor < newest {
-        let batch = match read(log, *cursor, BATCH).await {
+        let batch = match read(log, *cursor, newest, BATCH).await {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(%error, "the broker's log cannot be read; trying again with the next reading");
