@@ -70,14 +70,12 @@ impl Facts {
         state: Option<(&'static str, String)>,
         from_cloud: bool,
     ) -> Result<(), sqlite::Error> {
+        self.show(&facts);
         let rows: Vec<_> =
-            facts.iter().filter_map(|fact| Some((fact.clone(), serde_json::to_string(fact).ok()?))).collect();
-        if fold_into(&mut self.lock(), facts) {
-            self.changed.send_modify(|count| *count += 1);
-        }
+            facts.into_iter().filter_map(|fact| Some((serde_json::to_string(&fact).ok()?, fact))).collect();
         self.database
             .write(move |db| {
-                for (fact, body) in &rows {
+                for (body, fact) in &rows {
                     let cleared = matches!(fact.kind, medmon_core::noun::FactKind::Cleared);
                     db.execute(
                         "INSERT OR IGNORE INTO fact (id, alert, at_us, cleared, body, uploaded)
@@ -95,6 +93,13 @@ impl Facts {
                 Ok(())
             })
             .await
+    }
+
+    /// Makes `facts` part of [`Self::alerts`] without waiting for the disk.
+    pub fn show(&self, facts: &[Fact]) {
+        if fold_into(&mut self.lock(), facts.to_vec()) {
+            self.changed.send_modify(|count| *count += 1);
+        }
     }
 
     /// The named state as last committed.
