@@ -320,7 +320,6 @@ mod tests {
         deliver: mpsc::Sender<Delivery>,
         stop: CancellationToken,
         stage: JoinHandle<()>,
-        _bypass: mpsc::Sender<Reading>,
     }
 
     impl Bench {
@@ -331,10 +330,14 @@ mod tests {
             let (deliver, deliveries) = mpsc::channel(64);
             let (stop, state) = (CancellationToken::new(), State::new(&Self::of(0), 0));
             let radio = watch::channel(RadioState::Starting).1;
-            let (_bypass, past) = mpsc::channel(1);
+            let (bypass, past) = mpsc::channel(1);
             let (own, clock, token) = (facts.clone(), Clock::system(), stop.clone());
             let stage = run(Uuid::nil(), state, deliveries, past, broker, own, in_force, radio, clock, token);
-            Self { facts, settings, deliver, stop, stage: tokio::spawn(stage), _bypass }
+            let stage = tokio::spawn(async move {
+                stage.await;
+                drop(bypass);
+            });
+            Self { facts, settings, deliver, stop, stage }
         }
 
         fn of(epoch: u64) -> Arc<Settings> {

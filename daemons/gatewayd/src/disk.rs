@@ -282,7 +282,7 @@ mod tests {
             }
         };
         let batch = crate::outbox::Batch { sealed: (1..=300).map(envelope).collect(), ..Default::default() };
-        outbox.commit(&Default::default(), batch).await.unwrap();
+        outbox.commit(&crate::downsample::State::default(), batch).await.unwrap();
         let disk =
             Disk { folder: folder.path().to_owned(), quota_bytes: 400 << 10, outbox, broker, clock: Clock::system() };
         let look = async || disk.look(&mut Growth::default(), &mut Vec::new()).await.unwrap();

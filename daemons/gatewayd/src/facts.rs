@@ -207,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let facts = Facts::open(folder.path(), 0).await.unwrap();
         let fact =
-            |id, at_us, kind| Fact { id: Uuid::from_u128(id), alert: Uuid::nil(), at_us, author: "".into(), kind };
+            |id, at_us, kind| Fact { id: Uuid::from_u128(id), alert: Uuid::nil(), at_us, author: String::new(), kind };
         let ack = FactKind::Acknowledged { by: Uuid::nil(), name: "Paul".into(), audience: Audience::Family };
         facts.commit(vec![fact(1, 9000, ack)], None, true).await.unwrap();
         let (priority, condition) = (medmon_core::noun::Priority::High, medmon_core::noun::Condition::LongLie);

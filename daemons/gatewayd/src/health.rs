@@ -105,7 +105,7 @@ impl Courses {
         let mut facts = Vec::new();
         if settings.epoch != self.epoch {
             let ended = std::mem::take(&mut self.courses);
-            facts.extend(ended.into_values().filter_map(|course| cleared(course.alert?, now)));
+            facts.extend(ended.into_values().filter_map(|course| Some(cleared(course.alert?, now))));
             self.epoch = settings.epoch;
         }
         // A gateway that belongs to nobody shows its state in `medmon local status`; nobody's ward is told.
@@ -119,11 +119,8 @@ impl Courses {
             let Some(row) = Technical::of(key.0) else { continue };
             let (visible_us, clears_us) =
                 (i64::from(row.visible_after_s) * 1_000_000, i64::from(row.clears_after_s) * 1_000_000);
-            let held = holds.get(key);
-            if held == Some(&None) {
-                continue;
-            }
-            if let Some(detail) = held.and_then(Option::as_deref) {
+            if let Some(detail) = holds.get(key) {
+                let Some(detail) = detail else { continue };
                 course.over = None;
                 let since = *course.since.get_or_insert(now.mono_us);
                 let behind = row.depends_on.iter().any(|cause| told.contains(cause));
@@ -139,7 +136,7 @@ impl Courses {
             if now.mono_us - over >= clears_us
                 && let Some(alert) = course.alert.take()
             {
-                facts.extend(cleared(alert, now));
+                facts.push(cleared(alert, now));
             }
         }
         self.courses.retain(|_, course| course.since.is_some() || course.alert.is_some());
@@ -147,8 +144,8 @@ impl Courses {
     }
 }
 
-fn cleared(alert: Uuid, now: Moment) -> Option<Fact> {
-    Some(fact(alert, "cleared", now.utc_us, FactKind::Cleared))
+fn cleared(alert: Uuid, now: Moment) -> Fact {
+    fact(alert, "cleared", now.utc_us, FactKind::Cleared)
 }
 
 fn raise(

@@ -38,21 +38,23 @@ pub struct Judge {
 impl Judge {
     /// The quality of `report`; `None`: outside what a living person or a working sensor can have, no reading at all.
     pub fn quality(&mut self, report: &Report, clock: ClockQuality) -> Option<Quality> {
-        let reason = match &report.value {
+        let quality = match &report.value {
             Value::Samples { xyz, .. } => {
                 if motion_g(xyz) > MOTION_G {
                     self.motion = Some(report.mono_us);
                 }
-                self.devices.entry(report.device).or_default().reason(report.mono_us)
+                of(self.devices.entry(report.device).or_default().reason(report.mono_us))
             }
             Value::Scalar(stored) => self.scalar(report, report.vital.to_value(*stored))?,
         };
-        let reason = reason.or((clock == ClockQuality::Unset).then_some(Reason::Clock));
-        Some(reason.map_or(Quality::Good, Quality::Suspect))
+        Some(match quality {
+            Quality::Good if clock == ClockQuality::Unset => Quality::Suspect(Reason::Clock),
+            other => other,
+        })
     }
 
-    fn scalar(&mut self, report: &Report, value: f64) -> Option<Option<Reason>> {
-        let Some(info) = report.vital.info() else { return Some(None) };
+    fn scalar(&mut self, report: &Report, value: f64) -> Option<Quality> {
+        let Some(info) = report.vital.info() else { return Some(Quality::Good) };
         if !(info.min..=info.max).contains(&value) {
             return None;
         }
@@ -71,8 +73,12 @@ impl Judge {
         });
         let moves = report.vital == Vital::HEART_RATE && self.motion.is_some_and(|felt| at - felt <= MOTION_US);
         let reasons = [jumped.then_some(Reason::Jump), known.reason(at), moves.then_some(Reason::Motion)];
-        Some(reasons.into_iter().flatten().next())
+        Some(of(reasons.into_iter().flatten().next()))
     }
+}
+
+fn of(reason: Option<Reason>) -> Quality {
+    reason.map_or(Quality::Good, Quality::Suspect)
 }
 
 impl Known {
