@@ -40,7 +40,7 @@ async fn a_clock_that_is_unset_or_jumps_loses_and_misdates_nothing() {
     home.speak(&gateway, 60..80).await;
     let tapped = gateway.local.broker.read(0, 1000).await.unwrap();
     assert!(tapped.iter().all(|delivery| delivery.reading.clock == ClockQuality::Unset), "it says so");
-    let held = async || gateway.local.outbox.held(0, 1000).await.unwrap().len() == 20;
+    let held = async || gateway.local.outbox.held(0, 1000).await.unwrap().0.len() == 20;
     until("they are held", held).await;
     // Stopped and started again, still without the time.
     gateway.stop().await;

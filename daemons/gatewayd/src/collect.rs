@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use medmon_core::noun::{ClockQuality, Ieee, MonoUs, Reading, ReadingId, Settings, UtcUs, Value, Vital};
+use medmon_core::noun::{Ieee, MonoUs, Reading, ReadingId, Settings, UtcUs, Value, Vital};
 use medmon_kit::Clock;
 
 use crate::publish::Publishing;
 use crate::quality::Judge;
 use crate::radio::Report;
 use crate::radio::counters::Counters;
+use crate::time::Time;
 
 /// Reports taken together; the broker commits in groups anyway.
 const BATCH_MAX: usize = 256;
@@ -87,7 +88,7 @@ pub struct Collector {
     boot: u32,
     next: u64,
     allow_unlisted: bool,
-    trust: watch::Receiver<ClockQuality>,
+    time: Time,
     judge: Judge,
     /// Counter expected next, per endpoint that sends bursts.
     counters: HashMap<(Ieee, u8), u16>,
@@ -98,10 +99,10 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts numbering at 0 for this boot. `trust`: how far the clock that dates reports can be trusted.
-    pub fn new(boot: u32, trust: watch::Receiver<ClockQuality>, allow_unlisted: bool) -> Self {
+    /// Starts numbering at 0 for this boot. `time`: the clock of the reports.
+    pub fn new(boot: u32, time: Time, allow_unlisted: bool) -> Self {
         let (judge, counters, since_us) = (Judge::default(), HashMap::new(), MonoUs::MIN);
-        Self { boot, next: 0, allow_unlisted, trust, judge, counters, epoch: 0, since_us, before: 0 }
+        Self { boot, next: 0, allow_unlisted, time, judge, counters, epoch: 0, since_us, before: 0 }
     }
 
     /// The assignment in force from `now` on.
@@ -125,7 +126,10 @@ impl Collector {
     /// The reading that `report` is. `None`: outside what a living person or
     /// a working sensor can have; it is no reading, and its vital goes on being unheard.
     pub fn reading(&mut self, report: Report) -> Option<Reading> {
-        let clock = *self.trust.borrow();
+        // Trust first, then the date: a report may have come before the clock was set, and is dated by the clock as it
+        // is trusted now.
+        let clock = *self.time.trust.borrow();
+        let utc_us = self.time.clock.utc_at(report.mono_us);
         let quality = self.judge.quality(&report, clock)?;
         let id = ReadingId { boot: self.boot, sequence: self.next };
         self.next += 1;
@@ -143,7 +147,7 @@ impl Collector {
             vital: report.vital,
             value,
             mono_us: report.mono_us,
-            utc_us: report.utc_us,
+            utc_us,
             clock,
             quality,
             link_quality: report.link_quality,
@@ -208,10 +212,27 @@ pub async fn run(
 
 #[cfg(test)]
 mod tests {
+    use medmon_core::noun::ClockQuality;
+
     use super::*;
 
     fn collector() -> Collector {
-        Collector::new(3, watch::channel(ClockQuality::Holdover).1, false)
+        let clock = Clock::system().held_at(0);
+        let trust = watch::channel(ClockQuality::Holdover).1;
+        Collector::new(3, Time { clock, trust, machine_since: 1 }, false)
+    }
+
+    #[test]
+    fn a_report_from_before_the_clock_was_set_is_dated_by_the_clock_that_vouches_for_it() {
+        let mut collector = collector();
+        let clock = collector.time.clock.clone();
+        let (device, endpoint, counter, link_quality) = (Ieee(7), 1, None, 200);
+        let (vital, value) = (Vital::HEART_RATE, Value::Scalar(720));
+        let (mono_us, utc_us) = (clock.mono_us(), clock.utc_us());
+        let report = Report { device, endpoint, vital, value, counter, link_quality, mono_us, utc_us };
+        clock.set_utc(1_795_521_600_000_000);
+        let reading = collector.reading(report).unwrap();
+        assert!((1_795_521_540_000_000..1_795_521_601_000_000).contains(&reading.utc_us), "{}", reading.utc_us);
     }
 
     #[test]

@@ -261,6 +261,10 @@ impl GatewayConfig {
         if self.broker.publish_timeout_ms == 0 {
             return Err(refuse("broker.publish_timeout_ms", Some("0".into()), "must be at least 1"));
         }
+        // Less would give everything up at once: what is set aside for texts counts too.
+        if self.disk.quota_mib < 64 {
+            return Err(refuse("disk.quota_mib", Some(self.disk.quota_mib.to_string()), "must be at least 64"));
+        }
         if self.uplink.live_interval_s == 0 {
             return Err(refuse("uplink.live_interval_s", Some("0".into()), "must be at least 1"));
         }

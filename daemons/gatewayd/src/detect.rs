@@ -1,13 +1,14 @@
 //! DETECT: readings through the detectors, findings to facts. The urgent path: a reading is judged the moment it comes.
 //!
 //! Facts and the detectors' state are one commit, so a crash neither forgets an alert nor raises it twice. Between
-//! facts the state is committed every second; what came since is delivered again and, by its id, judged once.
+//! facts the state is committed now and then; what came since is delivered again and, by its id, judged once.
 //! While the broker is down, readings come past it, in memory.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,8 +24,8 @@ use crate::seen::Seen;
 
 const NAME: &str = "detect";
 const TICK_US: i64 = 500_000;
-/// Between facts: what came since is delivered again, and flash wears with every write.
-const COMMIT_US: i64 = 1_000_000;
+/// What could not be committed is tried again.
+const RETRY_US: i64 = 1_000_000;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,14 +162,16 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut now = Arc::clone(&settings.borrow_and_update());
-    let (mut committed_us, mut unsaved) = (clock.mono_us() - COMMIT_US, true);
+    let commit_us = broker.commit_every().as_micros() as i64;
+    let (mut committed_us, mut saving) = (clock.mono_us() - commit_us, None);
+    // `urgent`: facts that no commit has tried yet.
+    let (mut unsaved, mut urgent) = (true, false);
     let mut tick_at = clock.mono_us() + TICK_US;
     // Kept from reading to reading: a timer set anew with each would wake another thread each time.
     let mut tick = Box::pin(clock.sleep_until(tick_at));
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
-    let mut found = state.apply(&now, Moment::now(&clock));
+    let (mut found, mut new) = (Vec::new(), state.apply(&now, Moment::now(&clock)));
     loop {
-        let known = found.len();
         let mut arrived = Vec::new();
         tokio::select! {
             delivery = deliveries.recv() => {
@@ -184,16 +187,17 @@ pub async fn run(
             }
             () = &mut tick => tick_at = tick_at.min(clock.mono_us()),
             Ok(()) = settings.changed() => settings.mark_changed(),
+            saved = Saving::end(&mut saving) => unsaved |= !saved.settle(&mut found, &broker),
             () = stop.cancelled() => break,
         }
         // Before the reading: one that came under a new assignment would be nobody's under the old one.
         if settings.has_changed().unwrap_or(false) {
             now = Arc::clone(&settings.borrow_and_update());
-            found.extend(state.apply(&now, Moment::now(&clock)));
+            new.extend(state.apply(&now, Moment::now(&clock)));
             unsaved = true;
         }
         for delivery in arrived {
-            found.extend(state.take(&delivery, &now, install));
+            new.extend(state.take(&delivery, &now, install));
             unsaved = true;
         }
         // Also in a flood of readings: who is silent is found by time alone.
@@ -201,31 +205,81 @@ pub async fn run(
             tick_at = clock.mono_us() + TICK_US;
             tick.set(clock.sleep_until(tick_at));
             state.detectors.radio(clock.mono_us(), radio.borrow().lost());
-            found.extend(state.tick(Moment::now(&clock), &now, install));
+            new.extend(state.tick(Moment::now(&clock), &now, install));
             service::progress();
         }
-        let due = (unsaved || known > 0) && clock.mono_us() - committed_us >= COMMIT_US;
-        if found.len() > known || due {
-            for fact in &found[known..] {
+        let since_us = clock.mono_us() - committed_us;
+        let due = (unsaved && since_us >= commit_us) || (!found.is_empty() && since_us >= RETRY_US);
+        if !new.is_empty() {
+            facts.put_after(&mut new);
+            for fact in &new {
                 tracing::info!(alert = %fact.alert, fact = name(&fact.kind), "fact");
             }
-            commit(&facts, &broker, &state, &mut found).await;
-            (committed_us, unsaved) = (clock.mono_us(), false);
+            // Who texts does not wait for a disk that is slow.
+            facts.show(&new);
+            found.append(&mut new);
+            urgent = true;
+        }
+        if (due || urgent) && saving.is_none() {
+            saving = Some(Saving::begin(&facts, &state, &found));
+            (committed_us, unsaved, urgent) = (clock.mono_us(), false, false);
         }
     }
-    commit(&facts, &broker, &state, &mut found).await;
+    if saving.is_some() {
+        Saving::end(&mut saving).await.settle(&mut found, &broker);
+    }
+    Saving::end(&mut Some(Saving::begin(&facts, &state, &found))).await.settle(&mut found, &broker);
 }
 
-async fn commit(facts: &Facts, broker: &Arc<dyn Broker>, state: &State, found: &mut Vec<Fact>) {
-    let saved = serde_json::to_string(state).unwrap_or_default();
-    match facts.commit(found.clone(), Some((NAME, saved)), false).await {
-        Ok(()) => {
-            found.clear();
-            // Not waited for: the broker's commit comes with its next group, and a lost one is only a redelivery.
-            let (broker, offset) = (Arc::clone(broker), state.offset);
-            tokio::spawn(async move { broker.acknowledge(Stage::Detect, offset).await });
+/// A commit under way. Readings are judged meanwhile: a card may take seconds for it.
+struct Saving {
+    /// The first of those found, in it.
+    facts: usize,
+    offset: i64,
+    commit: JoinHandle<Result<(), sqlite::Error>>,
+}
+
+/// A commit that has ended.
+struct Saved {
+    facts: usize,
+    offset: i64,
+    result: Result<(), sqlite::Error>,
+}
+
+impl Saving {
+    fn begin(facts: &Facts, state: &State, found: &[Fact]) -> Self {
+        let saved = serde_json::to_string(state).unwrap_or_default();
+        let (facts, new, count) = (facts.clone(), found.to_vec(), found.len());
+        let commit = tokio::spawn(async move { facts.commit(new, Some((NAME, saved)), false).await });
+        Self { facts: count, offset: state.offset, commit }
+    }
+
+    /// For ever, if there is none. May be dropped and called anew.
+    async fn end(saving: &mut Option<Self>) -> Saved {
+        let Some(Self { facts, offset, commit }) = saving else { return std::future::pending().await };
+        let result = commit.await.unwrap_or(Err(sqlite::Error::Closed));
+        let saved = Saved { facts: *facts, offset: *offset, result };
+        *saving = None;
+        saved
+    }
+}
+
+impl Saved {
+    /// Whether it is durable.
+    fn settle(self, found: &mut Vec<Fact>, broker: &Arc<dyn Broker>) -> bool {
+        match self.result {
+            Ok(()) => {
+                found.drain(..self.facts);
+                // Not waited for: the broker's commit comes with its next group, and a lost one is only a redelivery.
+                let (broker, offset) = (Arc::clone(broker), self.offset);
+                tokio::spawn(async move { broker.acknowledge(Stage::Detect, offset).await });
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, facts = found.len(), "facts are not durable yet; tried again");
+                false
+            }
         }
-        Err(error) => tracing::error!(%error, facts = found.len(), "facts are not durable yet; tried again"),
     }
 }
 
@@ -259,42 +313,84 @@ mod tests {
     use crate::broker::Embedded;
     use crate::tests::reading;
 
-    /// The first readings of a new assignment are judged, though Settings and they come at one moment.
-    #[tokio::test]
-    async fn a_reading_of_the_new_assignment_is_not_measured_by_the_old_one() {
-        const TURNS: u64 = 16;
-        let folder = tempfile::tempdir().unwrap();
-        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder.path()).await.unwrap());
-        let facts = Facts::open(folder.path(), 0).await.unwrap();
-        let clock = Clock::system();
-        let of = |epoch| Arc::new(Settings { epoch, ..Settings::default() });
-        let (settings, in_force) = watch::channel(of(0));
-        let (deliver, deliveries) = mpsc::channel(64);
-        let state = State::new(&of(0), 0);
-        let stop = CancellationToken::new();
-        let radio = watch::channel(RadioState::Starting).1;
-        let (_bypass, past) = mpsc::channel(1);
-        let (facts_of, now) = (facts.clone(), clock);
-        let stage = run(Uuid::nil(), state, deliveries, past, broker, facts_of, in_force, radio, now, stop.clone());
-        let stage = tokio::spawn(stage);
-        let raised = || facts.alerts().iter().filter(|alert| alert.raised().is_some()).count() as u64;
-        for epoch in 1..=TURNS {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            settings.send_replace(of(epoch));
+    /// The stage, fed by hand.
+    struct Bench {
+        facts: Facts,
+        settings: watch::Sender<Arc<Settings>>,
+        deliver: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+        stage: JoinHandle<()>,
+    }
+
+    impl Bench {
+        async fn new(folder: &std::path::Path) -> Self {
+            let broker: Arc<dyn Broker> = Arc::new(Embedded::open(folder).await.unwrap());
+            let facts = Facts::open(folder, 0).await.unwrap();
+            let (settings, in_force) = watch::channel(Self::of(0));
+            let (deliver, deliveries) = mpsc::channel(64);
+            let (stop, state) = (CancellationToken::new(), State::new(&Self::of(0), 0));
+            let radio = watch::channel(RadioState::Starting).1;
+            let (bypass, past) = mpsc::channel(1);
+            let (own, clock, token) = (facts.clone(), Clock::system(), stop.clone());
+            let stage = run(Uuid::nil(), state, deliveries, past, broker, own, in_force, radio, clock, token);
+            let stage = tokio::spawn(async move {
+                stage.await;
+                drop(bypass);
+            });
+            Self { facts, settings, deliver, stop, stage }
+        }
+
+        fn of(epoch: u64) -> Arc<Settings> {
+            Arc::new(Settings { epoch, ..Settings::default() })
+        }
+
+        /// A new assignment, and two readings below 54 mg/dL: a severe hypoglycaemia, the `epoch`-th in all.
+        async fn hypoglycaemia(&self, epoch: u64) {
+            self.settings.send_replace(Self::of(epoch));
             for sequence in [2 * epoch, 2 * epoch + 1] {
-                // Two readings below 54 mg/dL are a severe hypoglycaemia.
                 let value = Value::Scalar(Vital::GLUCOSE.to_stored(45.0));
                 let reading = Reading { epoch, vital: Vital::GLUCOSE, value, ..reading(sequence) };
-                deliver.try_send(Delivery { offset: sequence as i64, reading }).unwrap();
+                self.deliver.try_send(Delivery { offset: sequence as i64, reading }).unwrap();
             }
+            let raised = || self.facts.alerts().iter().filter(|alert| alert.raised().is_some()).count() as u64;
             let found = async {
                 while raised() < epoch {
                     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                 }
             };
-            tokio::time::timeout(std::time::Duration::from_secs(10), found).await.unwrap();
+            tokio::time::timeout(std::time::Duration::from_secs(5), found).await.unwrap();
         }
-        stop.cancel();
-        stage.await.unwrap();
+    }
+
+    /// The first readings of a new assignment are judged, though Settings and they come at one moment.
+    #[tokio::test]
+    async fn a_reading_of_the_new_assignment_is_not_measured_by_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = Bench::new(folder.path()).await;
+        for epoch in 1..=16 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            bench.hypoglycaemia(epoch).await;
+        }
+        bench.stop.cancel();
+        bench.stage.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_holds_no_alarm_up_and_gets_it_all_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = Bench::new(folder.path()).await;
+        bench.hypoglycaemia(1).await;
+        // A commit waits for it up to ten seconds.
+        let hang = rusqlite::Connection::open(folder.path().join("facts.sqlite")).unwrap();
+        hang.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        hang.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for epoch in 2..5 {
+            bench.hypoglycaemia(epoch).await;
+        }
+        hang.execute_batch("COMMIT").unwrap();
+        bench.stop.cancel();
+        bench.stage.await.unwrap();
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        assert_eq!(facts.alerts(), bench.facts.alerts());
     }
 }

@@ -87,63 +87,89 @@ impl Disk {
                 }
             };
         }
-        if let Err(error) = self.outbox.lose(unsaid.clone()).await {
-            tracing::error!(%error, ?unsaid, "what was lost cannot be written down");
-        }
+        self.say(&mut unsaid).await;
     }
 
     /// `unsaid`: losses that could not be written down yet.
     async fn look(&self, growth: &mut Growth, unsaid: &mut Vec<Lost>) -> anyhow::Result<DiskState> {
-        if !unsaid.is_empty() {
-            self.outbox.lose(unsaid.clone()).await?;
-            unsaid.clear();
-        }
-        let (mut now, volume_bytes) = self.measure()?;
+        self.say(unsaid).await;
+        let (mut now, volume_bytes) = self.measure().await?;
         if now.excess(volume_bytes, false) == 0 {
             (now.days_left, now.written_bytes_per_day) = growth.take(self.clock.mono_us(), &now);
             return Ok(now);
         }
         now.low = Some(format!("{} MiB free, {} MiB kept here", now.free_bytes >> 20, now.used_bytes >> 20));
         tracing::warn!(disk = now.low, "the disk is nearly full: what is worth least is given up");
-        for step in
-            [Step::Acknowledged, Step::Raw(Worth::Bursts), Step::Raw(Worth::Taken), Step::Unsent, Step::Raw(Worth::Any)]
-        {
-            while self.measure()?.0.excess(volume_bytes, step.is_loss()) > 0 {
-                // On a disk that is full to the last byte even giving up may fail; the next step may still help.
-                match self.give_up(step, unsaid).await {
-                    Ok(0) => break,
-                    Ok(rows) => tracing::info!(?step, rows, "given up for room"),
-                    Err(error) => {
-                        tracing::error!(?step, %error, "cannot be given up");
-                        break;
-                    }
-                }
+        for step in STEPS {
+            if !self.make_room(step, volume_bytes, unsaid).await? {
+                // What is worth more does not go because of what is only in the way, such as a busy file.
+                break;
             }
         }
-        let (after, _) = self.measure()?;
+        let (after, _) = self.measure().await?;
         Ok(DiskState { low: now.low, ..after })
+    }
+
+    /// Gives up of a kind as long as room is missing. `false`: that does not make room now.
+    async fn make_room(&self, step: Step, volume_bytes: u64, unsaid: &mut Vec<Lost>) -> anyhow::Result<bool> {
+        loop {
+            let (before, _) = self.measure().await?;
+            if before.excess(volume_bytes, step.is_loss()) == 0 {
+                return Ok(true);
+            }
+            match self.give_up(step, unsaid).await {
+                Ok(0) => return Ok(true),
+                Ok(rows) => tracing::info!(?step, rows, "given up for room"),
+                Err(error) => {
+                    tracing::error!(?step, %error, "cannot be given up; tried again");
+                    return Ok(false);
+                }
+            }
+            if step.is_loss() && self.measure().await?.0.used_bytes >= before.used_bytes {
+                tracing::error!(?step, "giving up makes no room; nothing more is lost for it now");
+                return Ok(false);
+            }
+        }
     }
 
     /// Gives up some of a kind, says what was lost by it, and gives the room back. How many rows went.
     async fn give_up(&self, step: Step, unsaid: &mut Vec<Lost>) -> anyhow::Result<u64> {
-        let (rows, lost) = match step {
-            Step::Acknowledged => (self.outbox.give_up_acknowledged(CHUNK / 50).await?, Vec::new()),
-            Step::Raw(worth) => self.broker.give_up(worth, CHUNK).await?,
+        let rows = match step {
+            Step::Acknowledged => self.outbox.give_up_acknowledged(CHUNK / 50).await?,
             Step::Unsent => self.outbox.give_up_unsent(CHUNK / 50).await?,
+            Step::Held => self.outbox.give_up_held(CHUNK).await?,
+            Step::Raw(worth) => {
+                let (rows, lost) = self.broker.give_up(worth, CHUNK).await?;
+                unsaid.extend(lost);
+                // At once: nobody else knows of them any more.
+                self.say(unsaid).await;
+                self.broker.give_back().await?;
+                return Ok(rows);
+            }
         };
-        unsaid.extend(lost);
         self.outbox.give_back().await?;
-        self.broker.give_back().await?;
-        self.outbox.lose(unsaid.clone()).await?;
-        unsaid.clear();
         Ok(rows)
     }
 
+    /// Writes losses down; what cannot be is said later.
+    async fn say(&self, unsaid: &mut Vec<Lost>) {
+        if unsaid.is_empty() {
+            return;
+        }
+        match self.outbox.lose(unsaid.clone()).await {
+            Ok(()) => unsaid.clear(),
+            Err(error) => tracing::error!(%error, ?unsaid, "what was lost cannot be written down yet"),
+        }
+    }
+
     /// The state now, and the size of the volume.
-    fn measure(&self) -> std::io::Result<(DiskState, u64)> {
-        let volume = rustix::fs::statvfs(&self.folder)?;
+    async fn measure(&self) -> anyhow::Result<(DiskState, u64)> {
+        let folder = self.folder.clone();
+        // Elsewhere: a card that hangs must not hold up an emergency.
+        let asked =
+            tokio::task::spawn_blocking(move || std::io::Result::Ok((rustix::fs::statvfs(&folder)?, size(&folder)?)));
+        let (volume, used_bytes) = asked.await??;
         let (volume_bytes, free_bytes) = (volume.f_blocks * volume.f_frsize, volume.f_bavail * volume.f_frsize);
-        let used_bytes = size(&self.folder)?;
         // On a small volume, what may be kept is what is there.
         let quota_bytes = self.quota_bytes.min(volume_bytes - volume_bytes / FREE_SHARE);
         Ok((DiskState { used_bytes, quota_bytes, free_bytes, ..DiskState::default() }, volume_bytes))
@@ -159,11 +185,22 @@ enum Step {
     Raw(Worth),
     /// Envelopes that it does not have, oldest first.
     Unsent,
+    /// Readings that nobody can date.
+    Held,
 }
+
+const STEPS: [Step; 6] = [
+    Step::Acknowledged,
+    Step::Raw(Worth::Bursts),
+    Step::Raw(Worth::Taken),
+    Step::Unsent,
+    Step::Held,
+    Step::Raw(Worth::Any),
+];
 
 impl Step {
     fn is_loss(self) -> bool {
-        matches!(self, Self::Unsent | Self::Raw(Worth::Any))
+        matches!(self, Self::Unsent | Self::Held | Self::Raw(Worth::Any))
     }
 }
 
@@ -221,6 +258,45 @@ mod tests {
         assert_eq!(state(130, 500).excess(1000, true), 30);
         assert_eq!(state(90, 20).excess(1000, false), 30);
         assert_eq!(state(90, 20).excess(1000, true), 0, "nothing is lost for others");
+    }
+
+    /// A reader who stays keeps the files as long as they are, however much is given up.
+    #[tokio::test]
+    async fn nothing_is_lost_for_room_that_does_not_come() {
+        use medmon_core::noun::{Envelope, Vital, Window};
+
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let broker: Arc<dyn Broker> = Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap());
+        let window = |at: i64| Window::of(Vital::HEART_RATE, at * 60_000_000, (at * at * at % 1499) as i32, 1000, true);
+        let envelope = |sequence: u64| {
+            let windows = (0..1000).map(window).collect();
+            Envelope {
+                install: uuid::Uuid::nil(),
+                stream: 0,
+                sequence,
+                epoch: 1,
+                sealed_us: 0,
+                windows,
+                gaps: Vec::new(),
+            }
+        };
+        let batch = crate::outbox::Batch { sealed: (1..=300).map(envelope).collect(), ..Default::default() };
+        outbox.commit(&crate::downsample::State::default(), batch).await.unwrap();
+        let disk =
+            Disk { folder: folder.path().to_owned(), quota_bytes: 400 << 10, outbox, broker, clock: Clock::system() };
+        let look = async || disk.look(&mut Growth::default(), &mut Vec::new()).await.unwrap();
+        let reader = rusqlite::Connection::open(folder.path().join("outbox.sqlite")).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM envelope").unwrap();
+        let first = look().await;
+        assert!(first.low.is_some(), "{first:?}");
+        let left = disk.outbox.depth().await.unwrap().waiting;
+        assert!(left >= 200, "{left}: one try is enough");
+        drop(reader);
+        look().await;
+        let (after, lost) = (disk.outbox.depth().await.unwrap().waiting, disk.outbox.lost(true).await.unwrap());
+        assert!(after < left && look().await.low.is_none(), "{after}");
+        assert_eq!(lost.iter().map(|(_, lost, _)| i64::from(lost.gap.lost)).sum::<i64>(), (300 - after) * 1000);
     }
 
     #[test]

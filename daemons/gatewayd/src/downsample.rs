@@ -206,7 +206,7 @@ impl Held {
     /// `reading`, dated by where its moment lies on the monotonic scale. Before the last boot of the machine that scale
     /// is an estimate: the date stays in doubt, and says so.
     fn dated(&self, reading: Reading) -> Reading {
-        let utc_us = reading.mono_us + self.time.clock.utc_us() - self.time.clock.mono_us();
+        let utc_us = self.time.clock.utc_at(reading.mono_us);
         if reading.id.boot < self.time.machine_since {
             return Reading { utc_us, ..reading };
         }
@@ -227,13 +227,13 @@ impl Held {
         if !(self.waiting && self.known()) {
             return Ok(false);
         }
-        let rows = outbox.held(self.released, READINGS_MAX as u32).await?;
-        self.waiting = rows.len() == READINGS_MAX;
-        for (row, reading) in rows {
-            self.released = row;
+        let (readings, last) = outbox.held(self.released, READINGS_MAX as u32).await?;
+        self.waiting = last.is_some();
+        self.released = last.unwrap_or(self.released);
+        for reading in readings {
             state.fold(&self.dated(reading), settings);
         }
-        Ok(true)
+        Ok(self.waiting)
     }
 }
 
@@ -404,6 +404,25 @@ mod tests {
         state = commit(&outbox, &broker, &state, (&[], 0), Some(Uuid::nil()), 0).await.unwrap();
         commit(&outbox, &broker, &state, (&[], 0), Some(Uuid::nil()), 0).await.unwrap();
         assert_eq!(outbox.depth().await.unwrap().windows, 1);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_row_holds_back_nobody_whose_time_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let count = READINGS_MAX as u64 + 2;
+        let hold = (0..count).map(reading).collect();
+        outbox.commit(&State::default(), Batch { hold, ..Batch::default() }).await.unwrap();
+        let damage = rusqlite::Connection::open(folder.path().join("outbox.sqlite")).unwrap();
+        damage.execute("UPDATE held SET body = x'07' WHERE id IN (1, ?1)", [count as i64]).unwrap();
+        let clock = medmon_kit::Clock::system().held_at(1_795_521_600_000_000);
+        let trust = watch::channel(ClockQuality::Synced).1;
+        let time = Time { clock, trust, machine_since: 1 };
+        let mut held = Held { new: Vec::new(), released: 0, waiting: true, time };
+        let mut state = State::default();
+        while held.release(&mut state, &outbox, &Settings::default()).await.unwrap() {}
+        assert_eq!(held.released, count as i64);
+        assert_eq!(state.open.iter().map(|open| u64::from(open.window.count)).sum::<u64>(), count - 2);
     }
 
     #[test]

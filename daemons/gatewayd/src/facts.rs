@@ -70,14 +70,12 @@ impl Facts {
         state: Option<(&'static str, String)>,
         from_cloud: bool,
     ) -> Result<(), sqlite::Error> {
+        self.show(&facts);
         let rows: Vec<_> =
-            facts.iter().filter_map(|fact| Some((fact.clone(), serde_json::to_string(fact).ok()?))).collect();
-        if fold_into(&mut self.lock(), facts) {
-            self.changed.send_modify(|count| *count += 1);
-        }
+            facts.into_iter().filter_map(|fact| Some((serde_json::to_string(&fact).ok()?, fact))).collect();
         self.database
             .write(move |db| {
-                for (fact, body) in &rows {
+                for (body, fact) in &rows {
                     let cleared = matches!(fact.kind, medmon_core::noun::FactKind::Cleared);
                     db.execute(
                         "INSERT OR IGNORE INTO fact (id, alert, at_us, cleared, body, uploaded)
@@ -97,6 +95,13 @@ impl Facts {
             .await
     }
 
+    /// Makes `facts` part of [`Self::alerts`] without waiting for the disk.
+    pub fn show(&self, facts: &[Fact]) {
+        if fold_into(&mut self.lock(), facts.to_vec()) {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
     /// The named state as last committed.
     pub async fn state(&self, name: &'static str) -> Result<Option<String>, sqlite::Error> {
         let sql = "SELECT value FROM state WHERE name = ?1";
@@ -106,6 +111,19 @@ impl Facts {
     /// The recent alerts, oldest first by id.
     pub fn alerts(&self) -> Vec<Alert> {
         self.lock().values().cloned().collect()
+    }
+
+    /// Dates new facts after all that their alerts have, whoever's clock dated those: what an acknowledgement answers and
+    /// what a worsening overtakes is read from their order.
+    pub fn put_after(&self, facts: &mut [Fact]) {
+        let alerts = self.lock();
+        let mut newest: BTreeMap<Uuid, UtcUs> = BTreeMap::new();
+        for fact in facts {
+            let known = || alerts.get(&fact.alert)?.facts().next_back().map(|last| last.at_us);
+            let last = newest.entry(fact.alert).or_insert_with(|| known().unwrap_or(UtcUs::MIN));
+            fact.at_us = fact.at_us.max(last.saturating_add(1));
+            *last = fact.at_us;
+        }
     }
 
     /// Changes when a fact came.
@@ -182,6 +200,23 @@ mod tests {
         assert_eq!(facts.alerts(), before);
         assert_eq!(facts.state("detect").await.unwrap().as_deref(), Some("{}"));
         assert!(facts.waiting(10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_worsening_overtakes_an_answer_whose_clock_is_ahead() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = Facts::open(folder.path(), 0).await.unwrap();
+        let fact =
+            |id, at_us, kind| Fact { id: Uuid::from_u128(id), alert: Uuid::nil(), at_us, author: String::new(), kind };
+        let ack = FactKind::Acknowledged { by: Uuid::nil(), name: "Paul".into(), audience: Audience::Family };
+        facts.commit(vec![fact(1, 9000, ack)], None, true).await.unwrap();
+        let (priority, condition) = (medmon_core::noun::Priority::High, medmon_core::noun::Condition::LongLie);
+        let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
+        let mut new = [fact(2, 1000, worse), fact(3, 1000, FactKind::Cleared)];
+        facts.put_after(&mut new);
+        facts.commit(new.to_vec(), None, false).await.unwrap();
+        assert_eq!(facts.alerts()[0].acknowledged(Audience::Family), None);
+        assert_eq!(new.map(|fact| fact.at_us), [9001, 9002]);
     }
 
     #[tokio::test]

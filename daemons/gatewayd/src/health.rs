@@ -92,11 +92,12 @@ impl Courses {
         }
     }
 
-    /// Takes notice of what holds now, with its details. `told`: conditions that have an open alert from elsewhere.
+    /// Takes notice of what holds now, with its details; `None`: nobody can say, and what was goes on. `told`: conditions
+    /// that have an open alert from elsewhere.
     fn look(
         &mut self,
         now: Moment,
-        holds: &BTreeMap<Key, String>,
+        holds: &BTreeMap<Key, Option<String>>,
         told: &BTreeSet<Condition>,
         settings: &Settings,
         install: Uuid,
@@ -104,14 +105,14 @@ impl Courses {
         let mut facts = Vec::new();
         if settings.epoch != self.epoch {
             let ended = std::mem::take(&mut self.courses);
-            facts.extend(ended.into_values().filter_map(|course| cleared(course.alert?, now)));
+            facts.extend(ended.into_values().filter_map(|course| Some(cleared(course.alert?, now))));
             self.epoch = settings.epoch;
         }
         // A gateway that belongs to nobody shows its state in `medmon local status`; nobody's ward is told.
         if settings.epoch == 0 {
             return facts;
         }
-        for key in holds.keys() {
+        for (key, _) in holds.iter().filter(|(_, detail)| detail.is_some()) {
             self.courses.entry(*key).or_default();
         }
         for (key, course) in &mut self.courses {
@@ -119,6 +120,7 @@ impl Courses {
             let (visible_us, clears_us) =
                 (i64::from(row.visible_after_s) * 1_000_000, i64::from(row.clears_after_s) * 1_000_000);
             if let Some(detail) = holds.get(key) {
+                let Some(detail) = detail else { continue };
                 course.over = None;
                 let since = *course.since.get_or_insert(now.mono_us);
                 let behind = row.depends_on.iter().any(|cause| told.contains(cause));
@@ -134,7 +136,7 @@ impl Courses {
             if now.mono_us - over >= clears_us
                 && let Some(alert) = course.alert.take()
             {
-                facts.extend(cleared(alert, now));
+                facts.push(cleared(alert, now));
             }
         }
         self.courses.retain(|_, course| course.since.is_some() || course.alert.is_some());
@@ -142,8 +144,8 @@ impl Courses {
     }
 }
 
-fn cleared(alert: Uuid, now: Moment) -> Option<Fact> {
-    Some(fact(alert, "cleared", now.utc_us, FactKind::Cleared))
+fn cleared(alert: Uuid, now: Moment) -> Fact {
+    fact(alert, "cleared", now.utc_us, FactKind::Cleared)
 }
 
 fn raise(
@@ -180,11 +182,11 @@ fn raise(
 }
 
 impl Health {
-    /// What holds now, with its details.
-    fn holds(&self, batteries: &Batteries, settings: &Settings) -> BTreeMap<Key, String> {
+    /// What holds now, with its details; as for [`Courses::look`].
+    fn holds(&self, batteries: &Batteries, settings: &Settings) -> BTreeMap<Key, Option<String>> {
         let mut holds = BTreeMap::new();
         let mut gateway = |condition, detail: Option<String>| {
-            holds.extend(detail.map(|detail| ((condition, Ieee(0)), detail)));
+            holds.extend(detail.map(|detail| ((condition, Ieee(0)), Some(detail))));
         };
         gateway(Condition::ModemDown, self.modem.as_ref().and_then(|modem| modem_down(&modem.borrow())));
         gateway(Condition::DiskLow, self.disk.borrow().low.clone());
@@ -198,13 +200,28 @@ impl Health {
                 ClockQuality::Unset => Some("it was never set since this start".into()),
             },
         );
-        let listed = |ieee: &Ieee| settings.devices.iter().any(|row| row.ieee == *ieee);
-        for (ieee, heard) in self.heard.snapshot().into_iter().filter(|(ieee, _)| listed(ieee)) {
-            if let Some(detail) = batteries.low(ieee, heard.battery_percent, heard.battery_v) {
-                holds.insert((Condition::LowBattery, ieee), detail);
+        let heard = self.heard.snapshot();
+        for ieee in settings.devices.iter().map(|row| row.ieee) {
+            let heard = heard.get(&ieee);
+            // After a restart a sensor has said nothing yet: that is no new cell, nor a better place.
+            match heard.filter(|heard| heard.battery_percent.is_some() || heard.battery_v.is_some()) {
+                None => {
+                    holds.insert((Condition::LowBattery, ieee), None);
+                }
+                Some(heard) => {
+                    let low = batteries.low(ieee, heard.battery_percent, heard.battery_v);
+                    holds.extend(low.map(|detail| ((Condition::LowBattery, ieee), Some(detail))));
+                }
             }
-            if heard.link_mean < WEAK_LINK && heard.reports.values().sum::<u64>() >= REPORTS_LEAST {
-                holds.insert((Condition::WeakLink, ieee), format!("link quality {:.0} of 255", heard.link_mean));
+            match heard.filter(|heard| heard.reports.values().sum::<u64>() >= REPORTS_LEAST) {
+                None => {
+                    holds.insert((Condition::WeakLink, ieee), None);
+                }
+                Some(heard) if heard.link_mean < WEAK_LINK => {
+                    let detail = format!("link quality {:.0} of 255", heard.link_mean);
+                    holds.insert((Condition::WeakLink, ieee), Some(detail));
+                }
+                Some(_) => {}
             }
         }
         holds
@@ -222,7 +239,9 @@ impl Health {
             let now = Moment::now(clock);
             let settings = Arc::clone(&self.settings.borrow());
             let mut new_day = false;
-            for (ieee, heard) in self.heard.snapshot() {
+            // A day nobody knows the date of would bend the line through the others.
+            let dated = *self.time.trust.borrow() != ClockQuality::Unset;
+            for (ieee, heard) in self.heard.snapshot().into_iter().filter(|_| dated) {
                 new_day |= heard.battery_v.is_some_and(|volts| batteries.take(ieee, volts, heard.last_us));
             }
             let open = self.facts.alerts().into_iter().filter(|alert| alert.cleared_us().is_none());
@@ -282,9 +301,9 @@ mod tests {
     #[test]
     fn a_condition_is_told_after_its_time_once_and_ends_after_its_time() {
         let mut courses = Courses::default();
-        let down = BTreeMap::from([((Condition::ModemDown, Ieee(0)), "no network".to_owned())]);
+        let down = BTreeMap::from([((Condition::ModemDown, Ieee(0)), Some("no network".to_owned()))]);
         let (settings, none) = (settings(1), BTreeMap::new());
-        let mut look = |second, holds: &BTreeMap<Key, String>| {
+        let mut look = |second, holds: &BTreeMap<Key, Option<String>>| {
             courses.look(at(second), holds, &BTreeSet::new(), &settings, Uuid::nil())
         };
         assert!(look(0, &down).is_empty() && look(299, &down).is_empty());
@@ -302,7 +321,8 @@ mod tests {
     #[test]
     fn a_consequence_is_not_told_and_an_ended_assignment_clears() {
         let mut courses = Courses::default();
-        let weak = BTreeMap::from([((Condition::WeakLink, SENSOR), "link quality 9 of 255".to_owned())]);
+        let weak = BTreeMap::from([((Condition::WeakLink, SENSOR), Some("link quality 9 of 255".to_owned()))]);
+        let unheard = BTreeMap::from([((Condition::WeakLink, SENSOR), None)]);
         let deaf = BTreeSet::from([Condition::GatewayDeaf]);
         assert!(courses.look(at(0), &weak, &deaf, &settings(1), Uuid::nil()).is_empty());
         assert!(courses.look(at(9000), &weak, &deaf, &settings(1), Uuid::nil()).is_empty());
@@ -313,7 +333,10 @@ mod tests {
         let mut courses = Courses::default();
         courses.resume(&[alert], at(9010));
         assert!(courses.look(at(9010), &weak, &BTreeSet::new(), &settings(1), Uuid::nil()).is_empty());
-        assert_eq!(names(&courses.look(at(9011), &weak, &BTreeSet::new(), &settings(0), Uuid::nil())), ["cleared"]);
+        // A sensor that has not said anything since is not well again.
+        assert!(courses.look(at(19_000), &unheard, &BTreeSet::new(), &settings(1), Uuid::nil()).is_empty());
+        assert!(courses.look(at(29_000), &unheard, &BTreeSet::new(), &settings(1), Uuid::nil()).is_empty());
+        assert_eq!(names(&courses.look(at(29_011), &weak, &BTreeSet::new(), &settings(0), Uuid::nil())), ["cleared"]);
         assert!(courses.look(at(90_000), &weak, &BTreeSet::new(), &settings(0), Uuid::nil()).is_empty());
     }
 }

@@ -38,6 +38,8 @@ pub struct Sent {
 /// Steps of one round; each worsening begins another.
 const ROUND: u32 = 1000;
 const SECOND: i64 = 1_000_000;
+/// What began later than this from now began before the clock was set back.
+const AHEAD_US: i64 = 2 * SECOND;
 /// Who was alarmed is told the end within this time of it, or not at all: an old end is no news.
 const OVER_US: i64 = 3600 * SECOND;
 
@@ -110,7 +112,10 @@ fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sen
     let round = (rounds.len() as u32 - 1) * ROUND;
     let ladder = &settings.ladder;
     let mut texts = Vec::new();
-    let mut due_us = begin.at_us;
+    if begin.at_us > now_us + AHEAD_US {
+        return paging_undated(everybody, sent, round, i64::from(ladder.repeat_s) * SECOND, now_us);
+    }
+    let mut due_us = begin.at_us.min(now_us);
     for contact in everybody {
         if now_us < due_us {
             return texts;
@@ -137,6 +142,22 @@ fn paging(alert: &Alert, settings: &Settings, everybody: &[Contact], sent: &[Sen
     let waits = |contact: &Contact| sent.iter().any(|one| one.waits && one.contact == contact.id && one.step >= round);
     let everybody = everybody.iter().filter(|contact| !waits(contact));
     texts.extend(everybody.map(|contact| text(contact, Reason::Again, round + again.min(ROUND - 1))));
+    texts
+}
+
+/// Nobody can say for how long it has been going on: the clock was set back, or the cloud's is ahead. Everybody is told
+/// at once, and again at the ladder's interval, rather than nobody until the clock has caught up.
+fn paging_undated(everybody: &[Contact], sent: &[Sent], round: u32, repeat_us: i64, now_us: UtcUs) -> Vec<Text> {
+    let mut texts: Vec<_> = everybody.iter().map(|contact| text(contact, Reason::Raised, round)).collect();
+    if repeat_us > 0 {
+        let step = round + 1 + (now_us / repeat_us).rem_euclid(i64::from(ROUND) - 1) as u32;
+        let newly = |one: &Sent| one.submitted_us.is_some_and(|at| (0..repeat_us).contains(&(now_us - at)));
+        let due = |contact: &&Contact| {
+            let mut own = sent.iter().filter(|one| one.contact == contact.id && one.step >= round).peekable();
+            own.peek().is_some() && !own.any(|one| one.waits || newly(one))
+        };
+        texts.extend(everybody.iter().filter(due).map(|contact| text(contact, Reason::Again, step)));
+    }
     texts
 }
 
@@ -260,6 +281,22 @@ mod tests {
         let waits = |contact| Sent { waits: true, submitted_us: None, ..sent(contact, Reason::Raised, false) };
         let both = [waits(PAUL), sent(ANNA, Reason::Raised, true)];
         assert_eq!(texts(&fall(&[]), &both, 600), [("Anna".to_owned(), Reason::Again)]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_silences_nobody() {
+        use Reason::{Again, Raised};
+        let say = |name: &str, reason| (name.to_owned(), reason);
+        let begun =
+            Fact { at_us: 18_000 * SECOND, ..fact(ALERT, "raised", 0, raised(Class::Physiological, Priority::High)) };
+        let alert = Alert::fold(ALERT, [begun]);
+        let before = |contact| Sent { submitted_us: Some(18_001 * SECOND), ..sent(contact, Raised, true) };
+        let now = |contact| Sent { submitted_us: Some(10 * SECOND), ..before(contact) };
+        assert_eq!(texts(&alert, &[], 10), [say("Paul", Raised), say("Anna", Raised)]);
+        assert_eq!(texts(&alert, &[now(PAUL), now(ANNA)], 11), []);
+        assert_eq!(texts(&alert, &[now(PAUL), now(ANNA)], 910), [say("Paul", Again), say("Anna", Again)]);
+        // Paul had his text by the clock that was wrong.
+        assert_eq!(texts(&alert, &[before(PAUL), now(ANNA)], 11), [say("Paul", Again)]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ const REPORTS: usize = 1024;
 const BYPASS: usize = 8192;
 /// Between two attempts to start.
 const RETRY: Duration = Duration::from_secs(2);
+/// A stop waits so long for losses to be written down.
+const LOSSES: Duration = Duration::from_secs(1);
 /// How often the times are written down and the broker trimmed.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
@@ -209,7 +211,7 @@ impl Gateway {
             broker: Arc::clone(&broker),
             clock: clock.clone(),
         };
-        stages.spawn("disk", keep.run(disk_state, lost));
+        let disk_stage = stages.spawn("disk", keep.run(disk_state, lost));
         let health = Health {
             install: install.id,
             heard: heard.clone(),
@@ -226,7 +228,7 @@ impl Gateway {
         let radio = stages.spawn("radio", radio);
         let remote = radio::remote::run(in_force.clone(), control.orders.clone(), clock.clone(), stop.clone());
         stages.spawn("pairing", remote);
-        let collector = Collector::new(install.boot, time.trust.clone(), config.allow_unlisted);
+        let collector = Collector::new(install.boot, time.clone(), config.allow_unlisted);
         let limit = Duration::from_millis(config.broker.publish_timeout_ms.into());
         let publishing = Publishing::new(Arc::clone(&broker), limit, bypass, spill, spilled, counters.clone(), losing);
         let collect = stages.spawn(
@@ -283,6 +285,7 @@ impl Gateway {
                 facts: facts.clone(),
                 outbox: outbox.clone(),
                 broker: Arc::clone(&broker),
+                spilled: spilled_now.clone(),
                 heard,
                 settings: in_force,
                 time: time.clone(),
@@ -321,6 +324,8 @@ impl Gateway {
             // In the order of the data: each stage ends once the one before it has handed everything over.
             let _ = radio.await;
             let _ = collect.await;
+            // What was lost at the last moment is written down and travels with the last envelope.
+            let _ = tokio::time::timeout(LOSSES, disk_stage).await;
             drain.cancel();
             let _ = downsample.await;
             drained.cancel();

@@ -84,7 +84,10 @@ pub async fn run(
             () = clock.sleep(TICK) => None,
             () = stop.cancelled() => return,
         };
-        unsaved.extend(said);
+        unsaved.extend(said.map(|mut said| {
+            facts.put_after(std::slice::from_mut(&mut said));
+            said
+        }));
         if !unsaved.is_empty() {
             match facts.commit(unsaved.clone(), None, false).await {
                 Ok(()) => unsaved.clear(),

@@ -174,8 +174,8 @@ impl Outbox {
             .await
     }
 
-    /// Readings held for their time, after a row, oldest first, with their rows.
-    pub async fn held(&self, after: i64, limit: u32) -> Result<Vec<(i64, Reading)>, sqlite::Error> {
+    /// Readings held for their time, after a row, oldest first, and the last row looked at; `None`: there are no more.
+    pub async fn held(&self, after: i64, limit: u32) -> Result<(Vec<Reading>, Option<i64>), sqlite::Error> {
         let sql = "SELECT id, body FROM held WHERE id > ?1 ORDER BY id LIMIT ?2";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
         let rows: Vec<(i64, Vec<u8>)> = self
@@ -186,23 +186,14 @@ impl Outbox {
                 )
             })
             .await?;
-        // A damaged one is a hole in the sequence, like anywhere else.
-        Ok(rows.into_iter().filter_map(|(id, body)| Some((id, wire::reading::decode(&body).ok()?))).collect())
+        let last = rows.last().map(|(id, _)| *id);
+        // A damaged one is a hole in the sequence, like anywhere else, and holds back nobody behind it.
+        Ok((rows.into_iter().filter_map(|(_, body)| wire::reading::decode(&body).ok()).collect(), last))
     }
 
     /// Writes down what was lost; it travels with the next envelope.
     pub async fn lose(&self, lost: Vec<Lost>) -> Result<(), sqlite::Error> {
-        let sql =
-            "INSERT INTO gap (epoch, vital, device, from_us, to_us, lost, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        self.database
-            .write(move |db| {
-                for Lost { epoch, gap, why } in &lost {
-                    let (vital, device) = (gap.vital.0, gap.device.to_string());
-                    db.execute(sql, (*epoch as i64, vital, device, gap.from_us, gap.to_us, gap.lost, why))?;
-                }
-                Ok(())
-            })
-            .await
+        self.database.write(move |db| lose(db, &lost)).await
     }
 
     /// What was lost, oldest first, with its row and whether an envelope carries it; `waiting`: only what none does.
@@ -236,8 +227,8 @@ impl Outbox {
         self.database.write(move |db| Ok(db.execute(sql, [limit])? as u64)).await
     }
 
-    /// Gives the oldest envelopes up that the cloud does not have, and says what was in them.
-    pub async fn give_up_unsent(&self, limit: u32) -> Result<(u64, Vec<Lost>), sqlite::Error> {
+    /// Gives the oldest envelopes up that the cloud does not have, and in the same breath writes down what was in them.
+    pub async fn give_up_unsent(&self, limit: u32) -> Result<u64, sqlite::Error> {
         let sql = "DELETE FROM envelope WHERE sequence IN (SELECT sequence FROM envelope WHERE verdict IS NULL
                    AND sequence < (SELECT max(sequence) FROM envelope) ORDER BY sequence LIMIT ?1) RETURNING body";
         self.database
@@ -251,7 +242,22 @@ impl Outbox {
                         lost.extend(losses(envelope));
                     }
                 }
-                Ok((rows, lost))
+                lose(db, &lost)?;
+                Ok(rows)
+            })
+            .await
+    }
+
+    /// Gives the oldest readings up whose time is not known, and in the same breath writes them down as lost.
+    pub async fn give_up_held(&self, limit: u32) -> Result<u64, sqlite::Error> {
+        let sql = "DELETE FROM held WHERE id IN (SELECT id FROM held ORDER BY id LIMIT ?1) RETURNING body";
+        self.database
+            .write(move |db| {
+                let mut gone = db.prepare_cached(sql)?;
+                let bodies = gone.query_map([limit], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
+                let readings: Vec<_> = bodies.iter().filter_map(|body| wire::reading::decode(body).ok()).collect();
+                lose(db, &Lost::of(&readings, "disk quota, before the clock was set"))?;
+                Ok(bodies.len() as u64)
             })
             .await
     }
@@ -320,6 +326,15 @@ impl Outbox {
     }
 }
 
+fn lose(db: &rusqlite::Connection, lost: &[Lost]) -> Result<(), sqlite::Error> {
+    let sql = "INSERT INTO gap (epoch, vital, device, from_us, to_us, lost, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    for Lost { epoch, gap, why } in lost {
+        let (vital, device) = (gap.vital.0, gap.device.to_string());
+        db.execute(sql, (*epoch as i64, vital, device, gap.from_us, gap.to_us, gap.lost, why))?;
+    }
+    Ok(())
+}
+
 /// What is lost with an envelope: its gaps, and a gap for all windows of a vital. Windows are of no one device.
 fn losses(envelope: Envelope) -> impl Iterator<Item = Lost> {
     let mut gaps: BTreeMap<Vital, Gap> = BTreeMap::new();
@@ -377,6 +392,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn held_readings_that_are_given_up_are_a_loss() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let hold = (0..5).map(crate::tests::reading).collect();
+        outbox.commit(&State::default(), Batch { hold, ..Batch::default() }).await.unwrap();
+        assert_eq!((outbox.give_up_held(3).await.unwrap(), outbox.lost(true).await.unwrap()[0].1.gap.lost), (3, 3));
+        assert_eq!((outbox.give_up_held(3).await.unwrap(), outbox.give_up_held(3).await.unwrap()), (2, 0));
+    }
+
+    #[tokio::test]
     async fn what_the_cloud_has_goes_without_a_word_and_what_it_has_not_is_a_loss() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(folder.path()).unwrap();
@@ -388,8 +413,13 @@ mod tests {
             .unwrap();
         outbox.settle(vec![(2, Verdict::Stored), (4, Verdict::Stored)], 0).await.unwrap();
         assert_eq!(outbox.give_up_acknowledged(10).await.unwrap(), 1, "the newest carries the count");
-        let (rows, lost) = outbox.give_up_unsent(10).await.unwrap();
-        assert_eq!((rows, lost.len(), lost[0].gap.from_us, lost[0].gap.lost), (2, 2, 60_000_000, 1));
+        assert_eq!(outbox.give_up_unsent(10).await.unwrap(), 2);
+        let lost = outbox.lost(true).await.unwrap();
+        assert_eq!(
+            (lost.len(), lost[0].1.gap.from_us, lost[0].1.gap.lost),
+            (2, 60_000_000, 1),
+            "no crash comes between"
+        );
         assert_eq!(outbox.next_sequence().await.unwrap(), 5);
     }
 }

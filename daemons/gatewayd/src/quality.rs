@@ -38,24 +38,26 @@ pub struct Judge {
 impl Judge {
     /// The quality of `report`; `None`: outside what a living person or a working sensor can have, no reading at all.
     pub fn quality(&mut self, report: &Report, clock: ClockQuality) -> Option<Quality> {
-        let reason = match &report.value {
+        let quality = match &report.value {
             Value::Samples { xyz, .. } => {
                 if motion_g(xyz) > MOTION_G {
                     self.motion = Some(report.mono_us);
                 }
-                self.devices.entry(report.device).or_default().reason(report.mono_us)
+                of(self.devices.entry(report.device).or_default().reason(report.mono_us))
             }
             Value::Scalar(stored) => {
                 let value = report.vital.to_value(*stored);
-                match report.vital.info() {
+                of(match report.vital.info() {
                     Some(info) if !(info.min..=info.max).contains(&value) => return None,
                     Some(info) => self.scalar(report, value, info.max_per_min),
                     None => None,
-                }
+                })
             }
         };
-        let reason = reason.or((clock == ClockQuality::Unset).then_some(Reason::Clock));
-        Some(reason.map_or(Quality::Good, Quality::Suspect))
+        Some(match quality {
+            Quality::Good if clock == ClockQuality::Unset => Quality::Suspect(Reason::Clock),
+            other => other,
+        })
     }
 
     fn scalar(&mut self, report: &Report, value: f64, max_per_min: f64) -> Option<Reason> {
@@ -76,6 +78,10 @@ impl Judge {
         let reasons = [jumped.then_some(Reason::Jump), known.reason(at), moves.then_some(Reason::Motion)];
         reasons.into_iter().flatten().next()
     }
+}
+
+fn of(reason: Option<Reason>) -> Quality {
+    reason.map_or(Quality::Good, Quality::Suspect)
 }
 
 impl Known {

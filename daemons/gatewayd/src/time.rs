@@ -19,8 +19,8 @@ const SECOND: i64 = 1_000_000;
 /// The machine's clock may go away from ours by so much between two looks and is still followed: NTP slews, it does
 /// not step, below half a second.
 const SLEW_US: i64 = SECOND;
-/// A reference agrees within so much. An answer that took longer than this is none.
-pub const CLOSE_US: i64 = 2 * SECOND;
+/// A reference agrees within so much. One that is coarser serves only where nothing is known at all.
+const CLOSE_US: i64 = 2 * SECOND;
 /// What is older than the last known time by more than this was never set.
 const BEHIND_US: i64 = 120 * SECOND;
 /// A machine that was off for longer than this has to prove its time.
@@ -40,6 +40,8 @@ pub struct Reference {
     pub mono_us: MonoUs,
     /// UTC µs there.
     pub utc_us: UtcUs,
+    /// It may be wrong by so much, µs: half of what the answer took.
+    pub within_us: i64,
 }
 
 /// The gateway's time, for a stage that has to know how far it can be trusted.
@@ -61,8 +63,8 @@ struct Sight {
     held_us: UtcUs,
     /// The machine's.
     machine_us: UtcUs,
-    /// What the cloud's must be now, if it was heard since the last look.
-    reference_us: Option<UtcUs>,
+    /// What the cloud's must be now, if it was heard since the last look, and how coarsely that is known.
+    reference: Option<(UtcUs, i64)>,
     /// Whether the kernel says that NTP disciplines the machine's clock.
     ntp: Option<bool>,
 }
@@ -102,11 +104,12 @@ impl Keeper {
 
     /// Looks at all clocks. `Some`: the gateway's UTC has to be this.
     fn look(&mut self, sight: Sight) -> Option<UtcUs> {
-        let Sight { mono_us, held_us, machine_us, reference_us, ntp } = sight;
+        let Sight { mono_us, held_us, machine_us, reference, ntp } = sight;
         let set = self.choose(sight);
         let near = |a: UtcUs, b: UtcUs, limit: i64| (a - b).abs() <= limit;
         let utc_us = set.unwrap_or(held_us);
-        let agreed = reference_us.is_some() || (ntp == Some(true) && near(machine_us, utc_us, SLEW_US));
+        let fine = reference.is_some_and(|(at, within)| within <= CLOSE_US / 2 && near(at, utc_us, CLOSE_US));
+        let agreed = fine || (ntp == Some(true) && near(machine_us, utc_us, SLEW_US));
         if agreed {
             self.agreed = Some(mono_us);
         }
@@ -127,14 +130,25 @@ impl Keeper {
         set
     }
 
+    /// Whether the kernel is to be asked now. What it said before a step says nothing of the clock after it.
+    fn asks(&self, aside: bool, asked: Option<MonoUs>, mono_us: MonoUs) -> bool {
+        let doubt = self.quality == ClockQuality::Unset || self.apart.is_some();
+        (aside && self.apart.is_none()) || asked.is_none_or(|at| mono_us - at >= ASK_US[usize::from(doubt)])
+    }
+
     fn choose(&self, sight: Sight) -> Option<UtcUs> {
-        let Sight { mono_us, held_us, machine_us, reference_us, ntp } = sight;
-        if let Some(reference_us) = reference_us {
-            // The machine's clock is finer than an answer over the network.
-            let best = if (machine_us - reference_us).abs() <= CLOSE_US { machine_us } else { reference_us };
-            return ((held_us - best).abs() > CLOSE_US || best == machine_us).then_some(best);
-        }
+        let Sight { mono_us, held_us, machine_us, reference, ntp } = sight;
         let disciplined = ntp == Some(true) && machine_us >= CLOCK_SET_US;
+        let unset = self.quality == ClockQuality::Unset;
+        // NTP goes before the cloud: to follow both in turns, where one is wrong, would date every minute anew.
+        if let Some((reference_us, within_us)) = reference.filter(|(_, within_us)| unset || *within_us <= CLOSE_US / 2)
+            && !disciplined
+        {
+            // The machine's clock is finer than an answer over the network.
+            let limit = CLOSE_US.max(within_us);
+            let best = if (machine_us - reference_us).abs() <= limit { machine_us } else { reference_us };
+            return (unset || (held_us - best).abs() > CLOSE_US || best == machine_us).then_some(best);
+        }
         let believed = match self.quality {
             _ if disciplined => true,
             ClockQuality::Unset => self.plausible(machine_us) && (!self.awaited || mono_us - self.since >= PATIENCE_US),
@@ -163,19 +177,19 @@ pub async fn run(
     let mut ntp = None;
     loop {
         let mono_us = clock.mono_us();
-        let doubt = keeper.quality == ClockQuality::Unset || keeper.apart.is_some();
-        if clock.is_system() && asked.is_none_or(|at| mono_us - at >= ASK_US[usize::from(doubt)]) {
+        let aside = (clock.machine_utc_us() - clock.utc_us()).abs() > SLEW_US;
+        if clock.is_system() && keeper.asks(aside, asked, mono_us) {
             asked = Some(mono_us);
             ntp = kernel_ntp().await;
         }
         let heard = reference.has_changed().unwrap_or(false);
-        let reference_us = *reference.borrow_and_update();
+        let said = reference.borrow_and_update().filter(|_| heard);
         let mono_us = clock.mono_us();
         let sight = Sight {
             mono_us,
             held_us: clock.utc_us(),
             machine_us: clock.machine_utc_us(),
-            reference_us: reference_us.filter(|_| heard).map(|at| at.utc_us + mono_us - at.mono_us),
+            reference: said.map(|at| (at.utc_us + mono_us - at.mono_us, at.within_us)),
             ntp,
         };
         if let Some(utc_us) = keeper.look(sight) {
@@ -244,17 +258,17 @@ mod tests {
             }
         }
 
-        fn second(&mut self, reference_us: Option<UtcUs>, ntp: Option<bool>) {
+        fn second(&mut self, reference: Option<(UtcUs, i64)>, ntp: Option<bool>) {
             self.mono_us += SECOND;
             let (held_us, machine_us) = (self.held + self.mono_us, self.machine + self.mono_us);
-            let sight = Sight { mono_us: self.mono_us, held_us, machine_us, reference_us, ntp };
+            let sight = Sight { mono_us: self.mono_us, held_us, machine_us, reference, ntp };
             if let Some(utc_us) = self.keeper.look(sight) {
                 self.held = utc_us - self.mono_us;
             }
         }
 
         fn cloud(&mut self) {
-            self.second(Some(NOON + self.mono_us + SECOND), None);
+            self.second(Some((NOON + self.mono_us + SECOND, 0)), None);
         }
 
         /// How far the gateway's UTC is off, and its quality.
@@ -335,5 +349,41 @@ mod tests {
         assert_eq!(world.state().0, 0);
         world.seconds(3, None);
         assert_eq!(world.state(), (HOUR, ClockQuality::Holdover));
+    }
+
+    #[test]
+    fn a_cloud_that_is_wrong_and_ntp_do_not_take_turns() {
+        let mut world = World::boot(0, true);
+        for _ in 0..10 {
+            world.second(Some((NOON + HOUR + world.mono_us, 0)), Some(true));
+            assert_eq!(world.state(), (0, ClockQuality::Synced));
+            world.seconds(30, Some(true));
+            assert_eq!(world.state(), (0, ClockQuality::Synced));
+        }
+    }
+
+    #[test]
+    fn what_ntp_said_before_a_step_is_asked_again_after_it() {
+        let mut world = World::boot(0, true);
+        world.seconds(1, Some(true));
+        let (keeper, asked) = (&world.keeper, Some(world.mono_us));
+        assert!(!keeper.asks(false, asked, world.mono_us + SECOND));
+        assert!(keeper.asks(true, asked, world.mono_us + SECOND));
+        world.machine += HOUR;
+        world.seconds(1, Some(false));
+        assert!(!world.keeper.asks(true, Some(world.mono_us), world.mono_us + SECOND), "not every second");
+        assert_eq!(world.state(), (0, ClockQuality::Holdover));
+    }
+
+    #[test]
+    fn a_slow_answer_serves_where_nothing_is_known_and_nowhere_else() {
+        let mut world = World::boot(-NOON, true);
+        let slow = |world: &World, off| Some((NOON + world.mono_us + SECOND + off, 8 * SECOND));
+        world.second(slow(&world, 5 * SECOND), None);
+        assert_eq!(world.state(), (5 * SECOND, ClockQuality::Holdover));
+        world.second(slow(&world, -5 * SECOND), None);
+        assert_eq!(world.state(), (5 * SECOND, ClockQuality::Holdover));
+        world.cloud();
+        assert_eq!(world.state(), (0, ClockQuality::Synced));
     }
 }

@@ -20,7 +20,7 @@ use crate::facts::Facts;
 use crate::health::modem_down;
 use crate::outbox::{Outbox, Sealed};
 use crate::settings::PAUSE;
-use crate::time::{CLOSE_US, Reference, Time};
+use crate::time::{Reference, Time};
 
 /// A heartbeat is the lease of the pager: three minutes of silence and the cloud takes over.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -78,6 +78,8 @@ pub struct Uplink {
     pub outbox: Outbox,
     /// For the heartbeat.
     pub broker: Arc<dyn Broker>,
+    /// Readings that wait beside the broker.
+    pub spilled: watch::Receiver<u64>,
     /// For the heartbeat.
     pub heard: DevicesHeard,
     /// For the heartbeat.
@@ -159,11 +161,9 @@ impl Uplink {
             let (beat, asked_us) = (self.heartbeat(uptime_s).await?, self.time.clock.mono_us());
             let answer = self.client.heartbeat(&beat).await?;
             let answered_us = self.time.clock.mono_us();
-            // Half-way between question and answer; a slow answer says little about now.
-            if answered_us - asked_us <= CLOSE_US {
-                let reference = Reference { mono_us: asked_us.midpoint(answered_us), utc_us: answer.utc_us };
-                self.reference.send_replace(Some(reference));
-            }
+            // Half-way between question and answer.
+            let (mono_us, within_us) = (asked_us.midpoint(answered_us), (answered_us - asked_us) / 2);
+            self.reference.send_replace(Some(Reference { mono_us, utc_us: answer.utc_us, within_us }));
         }
         let more = self.push_envelopes().await?;
         facts.map(|()| more)
@@ -244,7 +244,7 @@ impl Uplink {
             sms_waiting,
             modem_ok,
             settings_rejected,
-            readings_waiting: depth.detect_behind.max(depth.downsample_behind).max(0) as u64,
+            readings_waiting: depth.detect_behind.max(depth.downsample_behind).max(0) as u64 + *self.spilled.borrow(),
             outbox_waiting: outbox.waiting.max(0) as u64,
             devices: devices
                 .map(|(ieee, heard)| DeviceHeard {
@@ -394,6 +394,7 @@ mod tests {
             facts: facts.clone(),
             outbox: outbox.clone(),
             broker: Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap()),
+            spilled: watch::channel(7).1,
             heard: DevicesHeard::default(),
             settings: in_force,
             time: Time {
@@ -411,5 +412,6 @@ mod tests {
         let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();
         assert_eq!(waiting, [3]);
         assert_eq!(facts.waiting(10).await.unwrap().len(), 1);
+        assert_eq!(uplink.heartbeat(0).await.unwrap().readings_waiting, 7, "what is spilled waits too");
     }
 }

@@ -31,6 +31,7 @@ fn a_bad_configuration_is_one_line_and_exit_78() {
             "[gateway.uplink]\nlive_interval_s = 0",
             "gateway.toml: gateway.uplink.live_interval_s = 0: must be at least 1",
         ),
+        ("[gateway.disk]\nquota_mib = 0", "gateway.toml: gateway.disk.quota_mib = 0: must be at least 64"),
         (
             "[gateway.broker]\nkind = 'rabbitmq'\nurl = 'http://user:secret@localhost'",
             "gateway.toml: gateway.broker.url: not the URL of a RabbitMQ; write it as amqp://user:password@host:5672/vhost, amqps for TLS, %2f for the vhost /",

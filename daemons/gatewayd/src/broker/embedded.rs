@@ -173,9 +173,7 @@ impl Broker for Embedded {
     async fn read(&self, offset: i64, limit: u32) -> Result<Vec<Delivery>, BrokerError> {
         // Batches end in any order: what is past the settled ones must wait for those before it.
         let settled = *self.durable.borrow();
-        let mut found = read(&self.log, offset, limit).await?;
-        found.retain(|delivery| delivery.offset <= settled);
-        Ok(found)
+        Ok(read(&self.log, offset, settled, limit).await?)
     }
 
     async fn newest(&self) -> Result<i64, BrokerError> {
@@ -260,12 +258,13 @@ impl Broker for Embedded {
     }
 }
 
-async fn read(log: &Database, offset: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
+/// Readings after `offset` and up to `until`: what is behind may be there before what is still to come.
+async fn read(log: &Database, offset: i64, until: i64, limit: u32) -> Result<Vec<Delivery>, sqlite::Error> {
+    let sql = "SELECT offset, body FROM reading WHERE offset > ?1 AND offset <= ?2 ORDER BY offset LIMIT ?3";
     log.read(move |db| {
-        let mut rows =
-            db.prepare_cached("SELECT offset, body FROM reading WHERE offset > ?1 ORDER BY offset LIMIT ?2")?;
+        let mut rows = db.prepare_cached(sql)?;
         let mut found = Vec::new();
-        let mut rows = rows.query((offset, limit))?;
+        let mut rows = rows.query((offset, until, limit))?;
         while let Some(row) = rows.next()? {
             let offset = row.get(0)?;
             let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
@@ -316,13 +315,20 @@ async fn follow_tail(
         {
             return;
         }
+        // A log that cannot be read now holds nothing up, but what is in it was not had: it comes with a later batch, and
+        // until then nothing behind it is to be acknowledged.
+        let hole = cursor < before;
         let had = (cursor - before).clamp(0, readings.len() as i64);
-        let delivery =
-            |(index, reading): (usize, &Reading)| Delivery { offset: first + index as i64, reading: reading.clone() };
+        let delivery = |(index, reading): (usize, &Reading)| {
+            let offset = if hole { 0 } else { first + index as i64 };
+            Delivery { offset, reading: reading.clone() }
+        };
         if hand_over(&to, readings.iter().enumerate().skip(had as usize).map(delivery)).await.is_err() {
             return;
         }
-        cursor = cursor.max(before + readings.len() as i64);
+        if !hole {
+            cursor = cursor.max(before + readings.len() as i64);
+        }
     }
 }
 
@@ -342,7 +348,7 @@ async fn hand_over(to: &mpsc::Sender<Delivery>, deliveries: impl ExactSizeIterat
 
 async fn catch_up(log: &Database, newest: i64, cursor: &mut i64, to: &mpsc::Sender<Delivery>) -> Result<(), ()> {
     while *cursor < newest {
-        let batch = match read(log, *cursor, BATCH).await {
+        let batch = match read(log, *cursor, newest, BATCH).await {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(%error, "the broker's log cannot be read; trying again with the next reading");
@@ -408,6 +414,26 @@ mod tests {
         assert!(durable < seen.offset, "DETECT did not wait for the commit");
         assert_eq!(next(&mut detect).await.reading, reading(2));
         assert!(detect.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_read_for_a_while_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        broker.publish((0..3).map(reading).collect()).await.unwrap();
+        drop(broker);
+        let broker = Embedded::open(folder.path()).await.unwrap();
+        let damage = rusqlite::Connection::open(folder.path().join("broker.sqlite")).unwrap();
+        damage.execute_batch("ALTER TABLE reading RENAME TO away").unwrap();
+        let mut detect = broker.consume(Stage::Detect);
+        let (published, shown) = tokio::join!(broker.publish(vec![reading(3)]), next(&mut detect));
+        assert!(published.is_err());
+        assert_eq!((shown.reading, shown.offset), (reading(3), 0), "shown at once, and not acknowledged past the rest");
+        damage.execute_batch("ALTER TABLE away RENAME TO reading").unwrap();
+        broker.publish(vec![reading(4)]).await.unwrap();
+        for sequence in [0, 1, 2, 4] {
+            assert_eq!(next(&mut detect).await.reading, reading(sequence));
+        }
     }
 
     #[tokio::test]

@@ -136,6 +136,12 @@ pub trait Broker: Send + Sync {
     /// stood for is delivered again.
     async fn acknowledge(&self, stage: Stage, offset: i64) -> Result<(), BrokerError>;
 
+    /// How often a stage makes its state durable and acknowledges while nothing urgent happens. What came since is
+    /// delivered again after a crash; flash wears with every write.
+    fn commit_every(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
     /// Whether everything durable was delivered to `stage`, `offset` being the last it took in. When that cannot be
     /// known, nothing more is to be expected now.
     async fn drained(&self, stage: Stage, offset: i64) -> bool;

@@ -91,8 +91,16 @@ impl Clock {
     /// UTC in µs since 1970: the one that is held, else the machine's.
     pub fn utc_us(&self) -> i64 {
         match &self.held {
-            Some(held) => self.mono_us() + held.load(Ordering::Relaxed),
+            Some(_) => self.utc_at(self.mono_us()),
             None => self.machine_utc_us(),
+        }
+    }
+
+    /// What this clock's UTC was, or will be, when the monotonic scale stands at `mono_us`.
+    pub fn utc_at(&self, mono_us: i64) -> i64 {
+        match &self.held {
+            Some(held) => mono_us + held.load(Ordering::Relaxed),
+            None => self.machine_utc_us() + mono_us - self.mono_us(),
         }
     }
 
@@ -178,5 +186,7 @@ mod tests {
         assert!(clock.machine_utc_us() - clock.utc_us() > 3_599_000_000);
         clock.clone().set_utc(7);
         assert!((7..60_000_000).contains(&clock.utc_us()), "every clone is set");
+        let mono_us = clock.mono_us();
+        assert_eq!(clock.utc_at(mono_us + 5) - clock.utc_at(mono_us), 5);
     }
 }

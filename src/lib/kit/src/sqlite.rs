@@ -145,17 +145,26 @@ impl Database {
         answer.await.map_err(|_| Error::Closed)?
     }
 
-    /// Gives pages that were freed back to the disk. Not for every trim: what is free is used again anyway.
+    /// Gives pages that were freed back to the disk. Not for every trim: what is free is used again anyway. An error:
+    /// somebody was in the way, and the disk may have nothing back.
     pub async fn give_back(&self) -> Result<(), Error> {
         let readers = Arc::clone(&self.readers);
         let work = move || {
-            // Outside the writer's transactions, in which no checkpoint can be made.
+            // Outside the writer's transactions, in which no checkpoint can be made. While this waits for a reader the
+            // writer waits for it, so not for long.
             let connection = Connection::open(&readers.path)?;
-            connection.busy_timeout(Duration::from_secs(10))?;
+            connection.busy_timeout(Duration::from_millis(500))?;
             let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
             let mut pages = vacuum.query([])?;
             while pages.next()?.is_some() {}
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy {
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    None,
+                )
+                .into());
+            }
             Ok(())
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?

@@ -199,6 +199,11 @@ impl Broker for RabbitMq {
         self.deliverers[stage as usize].acknowledge(offset).await
     }
 
+    /// A queue hands out only so much that is not acknowledged.
+    fn commit_every(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
     async fn drained(&self, stage: Stage, offset: i64) -> bool {
         // Unreached: nothing more comes. First what waits, then what was handed: between the two it only moves on.
         let Ok(waiting) = tokio::time::timeout(GLANCE, self.asker.waiting(stage)).await else { return false };

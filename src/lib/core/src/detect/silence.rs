@@ -78,6 +78,9 @@ pub(super) struct Silence {
     /// Nothing is heard, and that was told.
     #[serde(default)]
     deaf: bool,
+    /// Deafness last ended then: whoever was silent by it has its own time from there.
+    #[serde(default)]
+    heard_again: MonoUs,
 }
 
 impl Silence {
@@ -136,7 +139,8 @@ impl Silence {
                 let heard = vitals.entry(vital).or_insert_with(|| Heard::expected_from(now));
                 let onset = heard.last.map_or(heard.expected, |(at, ..)| at);
                 let silence_us = i64::from(settings.silence_of(device.ieee, vital)) * SECOND;
-                if !heard.silent && !hold && now - onset.max(self.listening) >= silence_us {
+                let since = onset.max(self.listening).max(self.heard_again);
+                if !heard.silent && !hold && now - since >= silence_us {
                     heard.silent = true;
                     let step = Step::new(&RULE, Turn::Completed { onset }, heard.explain(vital, device, now));
                     steps.push((heard.origin(vital, device.ieee, now), step));
@@ -177,8 +181,7 @@ impl Silence {
             }
             (true, false) => {
                 self.deaf = false;
-                // Whoever is still silent has its own time from here.
-                self.listening = now;
+                self.heard_again = now;
                 Some((origin, Step::new(&DEAF, Turn::Recovered, "sensors are heard again".into())))
             }
             _ => None,
@@ -186,11 +189,17 @@ impl Silence {
     }
 
     /// Whether nothing at all for `quiet_us` means that at least two devices should have been heard by now: two that
-    /// stop together have not both run out of battery.
+    /// stop together have not both run out of battery. One that was overdue when another was last heard did not stop
+    /// with it: else a slow sensor that goes on would hide for ever that two quick ones do not.
     fn nobody(&self, quiet_us: MonoUs, settings: &Settings) -> bool {
+        let last_sound = self.last_sound();
         let due = |device: &&Device| {
             let times = device.vitals.iter().map(|&vital| i64::from(settings.silence_of(device.ieee, vital)) * SECOND);
-            times.min().is_some_and(|silence_us| quiet_us >= silence_us)
+            let heard = self.devices.get(&device.ieee).into_iter().flat_map(BTreeMap::values);
+            let last =
+                heard.map(|heard| heard.last.map_or(heard.expected, |(at, ..)| at).max(heard.unusable.unwrap_or(0)));
+            let quiet_before = last_sound - last.max().map_or(last_sound, |at| at.max(self.listening));
+            times.min().is_some_and(|silence_us| quiet_us >= silence_us && quiet_before < silence_us)
         };
         settings.devices.iter().filter(due).nth(1).is_some()
     }

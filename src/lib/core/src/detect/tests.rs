@@ -415,6 +415,26 @@ fn two_that_stop_together_are_one_alert_about_the_gateway() {
 }
 
 #[test]
+fn a_slow_sensor_that_goes_on_does_not_hide_that_two_quick_ones_stopped() {
+    let mut patient = Patient::new(&[HEART]);
+    patient.settings.devices.push(device(OTHER, &[Vital::ACCELERATION]));
+    patient.settings.devices.push(device(Ieee(9), &[SUGAR]));
+    patient.hold(HEART, 72.0, 1, 10);
+    patient.burst(vec![STANDING; 20]);
+    patient.device = Ieee(9);
+    patient.pass(400);
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        patient.scalar(SUGAR, 100.0);
+        patient.pass(480);
+        told.extend(patient.told().into_iter().map(|(change, condition, ..)| (change, condition)));
+    }
+    // Until the patch is heard it may be the gateway; then the strap and the belt have their own time.
+    let all = [(Onset, GatewayDeaf), (Cleared, GatewayDeaf), (Onset, Silent), (Onset, Silent)];
+    assert_eq!(told, all);
+}
+
+#[test]
 fn a_radio_that_is_lost_is_the_cause_of_every_silence() {
     let mut patient = Patient::new(&[HEART]);
     patient.hold(HEART, 72.0, 1, 10);
