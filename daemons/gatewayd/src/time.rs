@@ -178,7 +178,9 @@ pub async fn run(
     loop {
         let mono_us = clock.mono_us();
         let aside = (clock.machine_utc_us() - clock.utc_us()).abs() > SLEW_US;
-        if clock.is_system() && keeper.asks(aside, asked, mono_us) {
+        if !clock.is_system() {
+            (asked, ntp) = (None, None);
+        } else if keeper.asks(aside, asked, mono_us) {
             asked = Some(mono_us);
             ntp = kernel_ntp().await;
         }

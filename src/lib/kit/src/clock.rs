@@ -113,9 +113,9 @@ impl Clock {
         now + self.inner.utc_shift_us.load(Ordering::Relaxed)
     }
 
-    /// Whether this is the machine's time, rather than a scaled one.
+    /// Whether this is the machine's time: neither scaled, nor moved by a test, which the kernel knows nothing of.
     pub fn is_system(&self) -> bool {
-        self.inner.scaled.is_none()
+        self.inner.scaled.is_none() && self.inner.utc_shift_us.load(Ordering::Relaxed) == 0
     }
 
     /// Moves the machine's UTC by `shift_us` without touching the monotonic scale, as an NTP step or a dead RTC battery would.
