@@ -89,10 +89,17 @@ async fn run(count: u64, vital: &str, frame: &dyn Fn(&[u16], u64) -> Vec<u8>) ->
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let glucose = networks.pop().unwrap_or_default();
-    let mut bytes: Vec<u8> = (0..count).flat_map(|n| frame(&networks, n)).collect();
-    bytes.extend((0..2).flat_map(|n| line::report(glucose, n, &air::glucose(45))));
+    // Whole frames a write: between two the dongle also answers what it is asked.
+    let last = (0..2).map(|n| line::report(glucose, n, &air::glucose(45)));
+    let mut pieces = vec![Vec::new()];
+    for frame in (0..count).map(|n| frame(&networks, n)).chain(last) {
+        match pieces.last_mut() {
+            Some(piece) if piece.len() + frame.len() <= 4096 => piece.extend(frame),
+            _ => pieces.push(frame),
+        }
+    }
     let (cpu_s, began) = (gateway.cpu_s()?, Instant::now());
-    for piece in bytes.chunks(4096) {
+    for piece in &pieces {
         gateway.dongle.raw(piece).await;
     }
     let judged = || Ok::<_, anyhow::Error>(gateway.ask("alerts")?.iter().any(|alert| alert["vital"] == "glucose"));
