@@ -39,7 +39,7 @@ use medmon_kit::Clock;
 use self::air::Air;
 use self::backup::Vault;
 use self::counters::Counters;
-use self::link::Link;
+use self::link::{Indication, Link};
 use self::map::Map;
 use self::network::Store;
 use self::pairing::Policy;
@@ -323,6 +323,8 @@ async fn session(
         Ok(started) => started,
         Err(error) => {
             opener.silent = error == StartError::Silent;
+            drop(link);
+            closed(&mut indications).await;
             return lost(wish, error.to_string());
         }
     };
@@ -348,9 +350,13 @@ async fn session(
         running.lost(reason);
     }
     drop(running);
-    // The port is free only once its task has ended; opened before, it would be refused.
-    let _ = tokio::time::timeout(CLOSING, async { while indications.recv().await.is_some() {} }).await;
+    closed(&mut indications).await;
     ended
+}
+
+/// The port is free only once its task has ended; opened before, it would be refused.
+async fn closed(indications: &mut mpsc::UnboundedReceiver<Indication>) {
+    let _ = tokio::time::timeout(CLOSING, async { while indications.recv().await.is_some() {} }).await;
 }
 
 fn short(data: &[u8], at: usize) -> Option<u16> {
