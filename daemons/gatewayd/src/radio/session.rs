@@ -59,6 +59,10 @@ const PING_US: i64 = 20_000_000;
 /// After an interview that did not get to its end, the next one waits: 10 s, 20 s, … up to an hour.
 const AGAIN_US: i64 = 10_000_000;
 const AGAIN_MAX_US: i64 = 3_600_000_000;
+/// The dongle answers from its own table at once; an answer that was damaged on the line must not cost what is held.
+const LOOK_UP: Duration = Duration::from_secs(1);
+/// Devices asked again at a time who they are.
+const ASK_AGAIN: usize = 8;
 /// Devices with a place in memory; a network has some hundred at most.
 const PEERS_MAX: usize = 2000;
 
@@ -366,9 +370,6 @@ impl<'a> Session<'a> {
     }
 
     fn hold(&mut self, network: u16, said: Indication) {
-        let (before, now) = (self.held.len(), said.mono_us);
-        self.held.retain(|(_, held)| now - held.mono_us < HELD_US);
-        self.context.counters.add("unknown_sender_dropped", (before - self.held.len()) as u64);
         let mine = self.held.iter().filter(|(from, _)| *from == network).count();
         if self.held.len() >= HELD_MAX || mine >= HELD_OF_ONE {
             self.context.counters.add("unknown_sender_dropped", 1);
@@ -380,6 +381,13 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// What nobody answered for in time belongs to nobody.
+    fn drop_held(&mut self, now: MonoUs) {
+        let before = self.held.len();
+        self.held.retain(|(_, held)| now - held.mono_us < HELD_US);
+        self.context.counters.add("unknown_sender_dropped", (before - self.held.len()) as u64);
+    }
+
     /// Asks the dongle's own table, which answers at once, and the device where that is of no use.
     fn look_up(&mut self, network: u16) {
         if self.table_is_late {
@@ -387,7 +395,7 @@ impl<'a> Session<'a> {
         }
         let (air, events, generation) = (self.air.clone(), self.events.clone(), self.addresses.generation());
         self.errands.spawn(async move {
-            let event = match air.link.request(UTIL_LOOKUP, &network.to_le_bytes()).await {
+            let event = match air.link.request_within(UTIL_LOOKUP, &network.to_le_bytes(), LOOK_UP).await {
                 // All ones mean that it does not know.
                 Ok(answer) => {
                     let ieee = ieee(&answer, 0).filter(|ieee| ieee.0 != u64::MAX && ieee.0 != 0);

@@ -1,6 +1,7 @@
 //! What is done by the clock or because somebody asked: pings, the audit of addresses, join windows, backups. Part of
 //! [`Session`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use super::super::Order;
 use super::super::backup::{Backup, BackupError};
 use super::super::link::LinkError;
 use super::super::pairing::{self, Door, Window, Wish};
-use super::{BACKUP_AGAIN_US, BACKUP_FAILED_US, Event, PING_US, SYS_PING, Session};
+use super::{ASK_AGAIN, BACKUP_AGAIN_US, BACKUP_FAILED_US, Event, PING_US, SYS_PING, Session};
 
 impl Session<'_> {
     pub(super) fn tick(&mut self) {
@@ -33,6 +34,10 @@ impl Session<'_> {
                 }
             });
         }
+        self.drop_held(now);
+        // A question or its answer may have been lost on the line or in the air.
+        let unknown: BTreeSet<_> = self.held.iter().map(|(network, _)| *network).take(ASK_AGAIN).collect();
+        unknown.into_iter().for_each(|network| self.ask_device(network));
         self.close_if_over(now);
         if let Some(seconds) = self.window.as_mut().and_then(|window| window.renewal(now)) {
             // All of it again: a dongle that restarted meanwhile has forgotten codes and policy.
