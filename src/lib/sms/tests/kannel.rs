@@ -94,7 +94,8 @@ async fn a_kannel_that_was_killed_loses_no_text() {
     };
     let channels: [Arc<dyn SmsChannel>; 1] = [Arc::new(channel)];
     // A minute of waiting passes in one second.
-    let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, Clock::scaled(60.0, 0)).unwrap();
+    let clock = Clock::scaled(60.0, 0);
+    let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
     let queue = async |steps: std::ops::Range<u32>| {
         for step in steps {
             let text = NewText {
@@ -111,17 +112,17 @@ async fn a_kannel_that_was_killed_loses_no_text() {
     };
     // No phone is in reach yet: Kannel keeps these.
     queue(0..5).await;
-    assert!(pump_due(&outbox, &channels).await.iter().all(|handed| handed.row.state == State::Sent));
+    assert!(pump_due(&outbox, &channels, &clock).await.iter().all(|handed| handed.row.state == State::Sent));
     kannel.kill9();
     queue(5..10).await;
-    for handed in pump_due(&outbox, &channels).await {
+    for handed in pump_due(&outbox, &channels, &clock).await {
         assert!(matches!(handed.outcome, Outcome::Unavailable { .. }), "nobody is there: {:?}", handed.outcome);
     }
     kannel.start_again().unwrap();
     let phones = kannel.phones().unwrap();
     let all = async {
         while (0..10).any(|step| arrived(&phones, &format!("text {step}.")) == 0) {
-            pump_due(&outbox, &channels).await;
+            pump_due(&outbox, &channels, &clock).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

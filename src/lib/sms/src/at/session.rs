@@ -436,15 +436,16 @@ fn is_pin(pin: &str) -> bool {
 }
 
 fn after(lines: &[String], prefix: &str) -> String {
-    lines.iter().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default().trim().to_owned()
+    // Noise may stand before it.
+    lines.iter().find_map(|line| line.split_once(prefix)).unwrap_or_default().1.trim().to_owned()
 }
 
 /// Each header that begins with `prefix` (without it), with the PDU after it, whatever stands between them.
 fn pdu_after<'a>(lines: &'a [String], prefix: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
     let is_hex = |line: &&String| line.bytes().all(|byte| byte.is_ascii_hexdigit());
     lines.iter().enumerate().filter_map(move |(place, line)| {
-        let header = line.strip_prefix(prefix)?.trim().to_owned();
-        let rest = lines[place + 1..].iter().take_while(|line| !line.starts_with(prefix));
+        let header = line.split_once(prefix)?.1.trim().to_owned();
+        let rest = lines[place + 1..].iter().take_while(|line| !line.contains(prefix));
         // Without a PDU that can be read it is an unreadable message, and its place is freed.
         Some((header, rest.filter(is_hex).max_by_key(|line| line.len()).cloned().unwrap_or_default()))
     })
