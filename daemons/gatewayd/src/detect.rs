@@ -125,6 +125,7 @@ impl State {
                     completed_us: at.utc_us,
                     settings_version: settings.version,
                     explanation: finding.explanation,
+                    contact: None,
                 };
                 Some(fact(alert, "raised", at.utc_us, FactKind::Raised(raised)))
             }

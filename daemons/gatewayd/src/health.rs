@@ -177,6 +177,7 @@ fn raise(
         completed_us: now.utc_us,
         settings_version: settings.version,
         explanation: format!("{}{who}: {detail}; {}", row.text, row.remedy),
+        contact: None,
     };
     fact(alert, "raised", now.utc_us, FactKind::Raised(raised))
 }

@@ -203,6 +203,7 @@ mod tests {
             completed_us: 0,
             settings_version: 1,
             explanation: String::new(),
+            contact: None,
         })
     }
 

@@ -145,6 +145,7 @@ fn wording(alert: &Alert, contact: &Contact, reason: Reason, code: &str, setting
         Reason::Answered => Text::Answered { by: by.map_or("", |(name, _)| name), code },
         Reason::Over => Text::Over { nickname, code, at: &over },
         Reason::Drill => Text::Drill { code },
+        Reason::Ask | Reason::Summary | Reason::Reply | Reason::SelfTest | Reason::Other => return String::new(),
     };
     text::sms(contact.language, text)
 }
@@ -155,7 +156,12 @@ fn handed_fact(handed: &Handed, clock: &Clock) -> Option<Fact> {
     let calls = matches!(row.reason, Reason::Raised | Reason::Again);
     let left = matches!(handed.outcome, Outcome::Sent { .. } | Outcome::MaybeSent);
     let name = format!("notified/{}/{:?}/{}", row.contact, row.reason, row.step);
-    let kind = FactKind::Notified { contact: row.contact, channel: handed.channel.to_owned() };
+    let kind = FactKind::Notified {
+        contact: row.contact,
+        channel: handed.channel.to_owned(),
+        reason: row.reason,
+        step: row.step,
+    };
     (calls && left).then(|| fact(row.alert, &name, row.submitted_us.unwrap_or_else(|| clock.utc_us()), kind))
 }
 
@@ -171,7 +177,12 @@ async fn incoming_fact(
             let row = outbox.delivery(&reference, delivered).await.filter(|_| delivered)?;
             let name = format!("delivered/{}/{:?}/{}", row.contact, row.reason, row.step);
             let at_us = row.delivered_us.unwrap_or_else(|| clock.utc_us());
-            Some(fact(row.alert, &name, at_us, FactKind::Delivered { contact: row.contact }))
+            Some(fact(
+                row.alert,
+                &name,
+                at_us,
+                FactKind::Delivered { contact: row.contact, reason: row.reason, step: row.step },
+            ))
         }
         Incoming::Text { from, text } => {
             let answer = answer(&from, &text, &facts.alerts(), settings, clock);
@@ -243,6 +254,7 @@ mod tests {
             completed_us: 0,
             settings_version: 1,
             explanation: String::new(),
+            contact: None,
         };
         let id = Uuid::from_u128(id);
         Alert::fold(id, [fact(id, "raised", 0, FactKind::Raised(raised))])

@@ -171,6 +171,7 @@ impl Home {
             completed_us: T0 + SECOND,
             settings_version: 1,
             explanation: "142 bpm for 60 s at rest".into(),
+            contact: None,
         };
         fact(alert, T0 + SECOND, FactKind::Raised(raised))
     }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use medmon_core::noun::TextReason as Reason;
 use medmon_kit::{Clock, Database, sqlite};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -42,22 +43,6 @@ pub enum OutboxError {
     /// The file.
     #[error("SMS outbox")]
     Database(#[from] sqlite::Error),
-}
-
-/// Why somebody is texted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The alert was raised, or worsened.
-    Raised,
-    /// Nobody has answered.
-    Again,
-    /// Somebody else takes care of it.
-    Answered,
-    /// The condition ended.
-    Over,
-    /// A marked exercise.
-    Drill,
 }
 
 /// How far a text has come.
