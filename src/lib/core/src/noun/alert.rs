@@ -273,6 +273,19 @@ pub struct Fact {
     pub kind: FactKind,
 }
 
+impl Fact {
+    /// A fact that `author` ("gateway", "cloud") comes to by itself. Its id follows from author and `name`, so that saying
+    /// it again is no second fact.
+    pub fn of(author: &str, alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Self {
+        // The gateway's names are older than the cloud's.
+        let id = match author {
+            "gateway" => Uuid::new_v5(&alert, name.as_bytes()),
+            _ => Uuid::new_v5(&alert, format!("{author}/{name}").as_bytes()),
+        };
+        Self { id, alert, at_us, author: author.to_owned(), kind }
+    }
+}
+
 /// The state of an alert, as the fold of its facts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alert {
