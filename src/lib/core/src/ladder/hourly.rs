@@ -21,16 +21,15 @@ pub(super) fn pace(
         };
         let mine = || sent.iter().filter(lately);
         // What people asked for by writing, and what was held before, are no part of it.
-        let counts = |reason| !matches!(reason, TextReason::Reply | TextReason::SelfTest | TextReason::Summary);
+        let sums = |reason| matches!(reason, TextReason::Summary | TextReason::Quiet);
+        let counts = |reason| !sums(reason) && !matches!(reason, TextReason::Reply | TextReason::SelfTest);
         let now = || paced.iter().filter(|other| other.contact.id == one.contact.id);
         let had = mine().filter(|sent| counts(sent.reason)).count() + now().filter(|due| counts(due.reason)).count();
         if had < settings.ladder.hourly as usize {
             paced.push(one);
             continue;
         }
-        let summed =
-            mine().any(|sent| sent.reason == TextReason::Summary) || now().any(|due| due.reason == TextReason::Summary);
-        if !summed {
+        if !mine().any(|sent| sums(sent.reason)) && !now().any(|due| sums(due.reason)) {
             paced.push(summary(&one, alerts, settings, now_us));
         }
     }
@@ -43,7 +42,7 @@ fn summary(held: &Due, alerts: &[&Alert], settings: &Settings, now_us: UtcUs) ->
     let codes: Vec<_> = alerts.iter().filter(open).map(|alert| text::code(alert.id)).collect();
     let text = Text::Summary { nickname: &settings.nickname, codes: &codes };
     Due {
-        reason: TextReason::Summary,
+        reason: if codes.is_empty() { TextReason::Quiet } else { TextReason::Summary },
         step: (now_us / SECOND).rem_euclid(i64::from(u32::MAX)) as u32,
         text: text::sms(held.contact.language, text),
         ..held.clone()

@@ -161,8 +161,10 @@ pub enum TextReason {
     Raised,
     /// Nobody has answered.
     Again,
-    /// In place of the texts beyond an hour's most.
+    /// In place of the texts beyond an hour's most, while somebody is still needed.
     Summary,
+    /// In place of the texts beyond an hour's most, when nobody is.
+    Quiet,
     /// Somebody else takes care of it.
     Answered,
     /// The condition ended.
@@ -386,9 +388,15 @@ impl Alert {
             .max()
     }
 
-    /// On the board until cleared and acknowledged by the ward.
+    /// On the board until cleared and acknowledged by the ward. An exercise leaves it when somebody has answered or it
+    /// is over, unless it has become worse: nobody answered.
     pub fn open(&self) -> bool {
-        self.raised().is_some() && (self.cleared_us().is_none() || self.acknowledged(Audience::Ward).is_none())
+        let Some((_, raised)) = self.raised() else { return false };
+        let (cleared, ward) = (self.cleared_us().is_some(), self.acknowledged(Audience::Ward).is_some());
+        if raised.condition == Condition::Drill && self.priority() == Some(Priority::Low) {
+            return !cleared && !ward && self.acknowledged(Audience::Family).is_none();
+        }
+        !(cleared && ward)
     }
 }
 
