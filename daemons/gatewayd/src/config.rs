@@ -193,6 +193,8 @@ impl Default for DiskConfig {
 pub struct SmsConfig {
     /// Whom to text while Settings name nobody. E.164.
     pub fallback_phone: Option<String>,
+    /// Day of the month of the exercise, 1-28; 0 = none; absent = a day of this gateway's own.
+    pub drill_day: Option<u8>,
     /// A GSM modem; absent = this gateway cannot text by itself.
     pub modem: Option<ModemConfig>,
 }
@@ -209,6 +211,9 @@ pub struct ModemConfig {
     /// A file that holds the SIM's PIN.
     #[serde(default)]
     pub pin_file: Option<PathBuf>,
+    /// The SIM's own number, E.164: once a week it is texted.
+    #[serde(default)]
+    pub number: Option<String>,
 }
 
 fn modem_baud() -> u32 {
@@ -271,6 +276,14 @@ impl GatewayConfig {
         if let Some(phone) = self.sms.fallback_phone.as_deref().filter(|phone| !is_e164(phone)) {
             let problem = "write it as +33612345678 (E.164)";
             return Err(refuse("sms.fallback_phone", Some(format!("\"{phone}\"")), problem));
+        }
+        let number = self.sms.modem.as_ref().and_then(|modem| modem.number.as_deref());
+        if let Some(phone) = number.filter(|phone| !is_e164(phone)) {
+            let problem = "write it as +33612345678 (E.164)";
+            return Err(refuse("sms.modem.number", Some(format!("\"{phone}\"")), problem));
+        }
+        if let Some(day) = self.sms.drill_day.filter(|day| *day > 28) {
+            return Err(refuse("sms.drill_day", Some(day.to_string()), "must be 1 to 28, or 0 for none"));
         }
         jiff::tz::TimeZone::get(&self.time_zone).map(drop).map_err(|_| {
             let problem = "not an IANA zone, such as Europe/Paris";

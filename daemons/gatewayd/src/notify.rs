@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use medmon_core::ladder::{self, Due, Sent};
 use medmon_core::noun::{Fact, FactKind, Settings};
@@ -17,6 +18,7 @@ use medmon_sms::{Handed, Incoming, Modem, ModemOptions, ModemState, NewText, Out
 
 use crate::config::GatewayConfig;
 use crate::facts::Facts;
+use crate::selftest::{self, SelfTest};
 
 /// The ladder is climbed by time too.
 const TICK: Duration = Duration::from_secs(1);
@@ -33,16 +35,18 @@ pub struct Sms {
     pub outbox: Outbox,
     /// How the modem is.
     pub state: watch::Receiver<ModemState>,
+    /// The SIM's own number, if it is known.
+    number: Option<String>,
     modem: Arc<dyn SmsChannel>,
 }
 
 /// Opens the outbox and the modem, if the gateway has one.
 pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Result<Option<Sms>> {
-    let Some(modem) = &config.sms.modem else {
+    let Some(modem_config) = &config.sms.modem else {
         tracing::warn!("no gateway.sms.modem: this gateway cannot text by itself");
         return Ok(None);
     };
-    let pin = modem.pin_file.as_deref().and_then(|file| match std::fs::read_to_string(file) {
+    let pin = modem_config.pin_file.as_deref().and_then(|file| match std::fs::read_to_string(file) {
         Ok(pin) => Some(pin.trim().to_owned()),
         // A home that detects and keeps is worth more than none; a SIM without a PIN works all the same.
         Err(error) => {
@@ -52,8 +56,8 @@ pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Res
     });
     let options = ModemOptions { pin };
     let outbox = Outbox::open(&folder.join("sms.sqlite"), RESERVE_BYTES, clock.clone())?;
-    let modem = Arc::new(Modem::serial(&modem.port, modem.baud, options, clock.clone()));
-    Ok(Some(Sms { outbox, state: modem.state(), modem }))
+    let modem = Arc::new(Modem::serial(&modem_config.port, modem_config.baud, options, clock.clone()));
+    Ok(Some(Sms { outbox, state: modem.state(), number: modem_config.number.clone(), modem }))
 }
 
 /// Who pages: the facts, whom they concern, and the texts.
@@ -61,13 +65,18 @@ struct Pager {
     outbox: Outbox,
     facts: Facts,
     clock: Clock,
+    self_test: Option<SelfTest>,
+    /// What is wrong with it, for HEALTH.
+    failing: watch::Sender<Option<String>>,
 }
 
-/// Runs until `stop`.
+/// Runs until `stop`. `failing`: why the modem's text to itself has not come back.
 pub async fn run(
     sms: Sms,
+    install: Uuid,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
+    failing: watch::Sender<Option<String>>,
     clock: Clock,
     stop: CancellationToken,
 ) {
@@ -75,7 +84,9 @@ pub async fn run(
     let (outbox, channels, pump_clock) = (sms.outbox.clone(), [Arc::clone(&sms.modem)], clock.clone());
     tokio::spawn(async move { medmon_sms::pump(&outbox, &channels, &pump_clock, told).await });
     let mut changed = facts.changed();
-    let pager = Pager { outbox: sms.outbox, facts, clock };
+    let kept = facts.state(selftest::STATE).await.ok().flatten();
+    let self_test = sms.number.map(|number| SelfTest::new(number, install, kept.as_deref()));
+    let mut pager = Pager { outbox: sms.outbox, facts, clock, self_test, failing };
     // What could not be made durable, tried again each time.
     let mut unsaved = Vec::new();
     loop {
@@ -118,10 +129,17 @@ impl Pager {
         let now_us = self.clock.utc_us();
         let mut alerts = self.facts.alerts();
         alerts.retain(|alert| ladder::concerns(alert, settings, now_us));
-        if alerts.is_empty() {
+        if alerts.is_empty() && self.self_test.is_none() {
             return;
         }
         let mut sent = self.sent().await;
+        if let Some(test) = &self.self_test {
+            if let Some(text) = test.due(&sent, now_us) {
+                self.outbox.queue(text).await;
+            }
+            let failing = test.failing(&sent, now_us);
+            self.failing.send_if_modified(|told| std::mem::replace(told, failing.clone()) != failing);
+        }
         for idle in ladder::withdrawn(&alerts, &sent) {
             tracing::info!(alert = %idle.alert, reason = ?idle.reason, "a text that waited is taken back");
             self.outbox.withdraw(idle.key()).await;
@@ -143,7 +161,7 @@ impl Pager {
         (left && !row.alert.is_nil()).then(|| of_text(row, "notified", at_us, kind))
     }
 
-    async fn hear(&self, incoming: Incoming, settings: &Settings) -> Option<Fact> {
+    async fn hear(&mut self, incoming: Incoming, settings: &Settings) -> Option<Fact> {
         match incoming {
             Incoming::Delivery { reference, delivered } => {
                 let row = self.outbox.delivery(&reference, delivered).await;
@@ -154,6 +172,13 @@ impl Pager {
             }
             Incoming::Text { from, text } => {
                 let (alerts, sent, now_us) = (self.facts.alerts(), self.sent().await, self.clock.utc_us());
+                if let Some(back) = self.self_test.as_mut().and_then(|test| test.heard(&from, &text, now_us)) {
+                    tracing::info!("the modem's text to itself has come back");
+                    if let Err(error) = self.facts.commit(Vec::new(), Some((selftest::STATE, back)), false).await {
+                        tracing::warn!(%error, "that it came back is not durable");
+                    }
+                    return None;
+                }
                 let answer = ladder::answer(&from, &text, &alerts, settings, &sent, GATEWAY, now_us);
                 if answer.fact.is_none() {
                     // Neither number nor words: logs name nobody.
@@ -192,7 +217,6 @@ fn of_text(row: &Row, what: &str, at_us: i64, kind: FactKind) -> Fact {
 mod tests {
     use medmon_core::noun::alert::Raised;
     use medmon_core::noun::{Alert, Class, Condition, Contact, Direction, Ieee, Language, Priority, ReadingId, Vital};
-    use uuid::Uuid;
 
     use super::*;
 
@@ -234,7 +258,8 @@ mod tests {
         facts.commit(fall(1).facts().cloned().collect(), None, false).await.unwrap();
         let broken = rusqlite::Connection::open(folder.path().join("sms.sqlite")).unwrap();
         broken.execute_batch("DROP TABLE text").unwrap();
-        let pager = Pager { outbox, facts, clock };
+        let failing = watch::Sender::default();
+        let pager = Pager { outbox, facts, clock, self_test: None, failing };
         for _ in 0..3 {
             pager.queue_due(&settings()).await;
         }
