@@ -2,11 +2,15 @@
 //!
 //! Not for: trying again, which is the outbox's.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 /// One text to one phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sms {
+    /// The same over all attempts of one text: whoever carries it can drop a repeat.
+    pub id: String,
     /// E.164: "+33612345678".
     pub to: String,
     /// What it says.
@@ -32,7 +36,16 @@ pub enum Outcome {
     Unavailable {
         /// Why.
         reason: String,
+        /// How long the channel asks to be left alone; `None`: as the outbox likes.
+        retry_after: Option<Duration>,
     },
+}
+
+impl Outcome {
+    /// Not sent, for `reason`; trying again when the outbox likes may help.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), retry_after: None }
+    }
 }
 
 /// What comes in.
@@ -42,7 +55,7 @@ pub enum Incoming {
     Text {
         /// Their number, or a name where the network gives one.
         from: String,
-        /// What they wrote; of a long text the first part.
+        /// What they wrote; the parts of a long text are put together.
         text: String,
     },
     /// The network tells the fate of a text.
@@ -63,6 +76,8 @@ pub struct Caps {
     pub reports_delivery: bool,
     /// Whether people can answer.
     pub receives: bool,
+    /// How long [`SmsChannel::send`] may take. A text that is not answered for by then may have been sent.
+    pub longest: Duration,
 }
 
 /// Something that carries texts.
@@ -71,7 +86,7 @@ pub trait SmsChannel: Send + Sync {
     /// What it can do.
     fn caps(&self) -> Caps;
 
-    /// Hands one text over and waits for the answer. Takes a minute at the most.
+    /// Hands one text over and waits for the answer, [`Caps::longest`] at the most.
     async fn send(&self, sms: &Sms) -> Outcome;
 
     /// The next thing that came in. Waits for ever where nothing can come in; nothing is lost when the wait is given up.

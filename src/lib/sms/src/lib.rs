@@ -5,12 +5,15 @@
 
 pub mod at;
 pub mod channel;
+pub mod http;
+mod inbox;
 pub mod outbox;
 pub mod pump;
 pub mod replies;
 
 pub use at::{Modem, ModemOptions, ModemState};
 pub use channel::{Caps, Incoming, Outcome, Sms, SmsChannel};
+pub use http::{HttpChannel, HttpConfig, HttpError, HttpKind, HttpOptions};
 pub use outbox::{NewText, Outbox, OutboxError, Queued, Reason, Row, State};
 pub use pump::{Handed, pump, pump_due};
 pub use replies::{Reply, parse};

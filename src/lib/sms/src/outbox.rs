@@ -28,6 +28,8 @@ pub const RESERVE_BYTES: u64 = 16 << 20;
 const RETRY_FIRST_US: i64 = 2_000_000;
 /// ... up to here.
 const RETRY_MOST_US: i64 = 60_000_000;
+/// What a channel may ask to wait: an emergency is not put off for an hour.
+const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 /// Before a text that may have been sent is sent again, µs.
 const DOUBT_US: i64 = 15_000_000;
 /// A text that may have been sent goes out so many times in all.
@@ -145,6 +147,11 @@ impl Row {
         }
     }
 
+    /// The same over all attempts, and for no other text: whoever carries it can drop a repeat.
+    pub fn key(&self) -> Uuid {
+        Uuid::new_v5(&self.alert, format!("{}/{:?}/{}", self.contact, self.reason, self.step).as_bytes())
+    }
+
     /// An attempt begins: until its outcome is known it may have been sent.
     fn begin(&mut self, clock: &Clock) {
         self.state = State::MaybeSent;
@@ -170,14 +177,15 @@ impl Row {
                 (self.state, self.note) = (State::Rejected, Some(reason.clone()));
                 self.doubts -= 1;
             }
-            Outcome::Unavailable { reason } => {
+            Outcome::Unavailable { reason, retry_after } => {
                 self.note = Some(reason.clone());
                 self.doubts -= 1;
                 if self.doubts == 0 {
                     self.state = State::Queued;
                 }
-                let wait = RETRY_FIRST_US << self.attempts.clamp(1, 6).unsigned_abs().saturating_sub(1);
-                self.next_mono_us = clock.mono_us() + wait.min(RETRY_MOST_US);
+                let usual = RETRY_FIRST_US << self.attempts.clamp(1, 6).unsigned_abs().saturating_sub(1);
+                let asked = retry_after.map(|wait| wait.clamp(ASKED.0, ASKED.1).as_micros() as i64);
+                self.next_mono_us = clock.mono_us() + asked.unwrap_or(usual.min(RETRY_MOST_US));
             }
         }
     }
@@ -509,7 +517,7 @@ mod tests {
         let mut first = now(&outbox).await;
         for _ in 0..8 {
             first = outbox.begin(first).await;
-            first = outbox.end(first, &Outcome::Unavailable { reason: "no network".into() }).await;
+            first = outbox.end(first, &Outcome::unavailable("no network")).await;
             let other = now(&outbox).await;
             assert_eq!(other.step, 2);
             pauses.push((first.next_mono_us - outbox.clock.mono_us()) / 1_000_000);

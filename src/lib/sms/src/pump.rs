@@ -61,15 +61,15 @@ pub async fn pump_due(outbox: &Outbox, channels: &[Arc<dyn SmsChannel>]) -> Vec<
 
 async fn hand_over(outbox: &Outbox, channels: &[Arc<dyn SmsChannel>], row: Row) -> Handed {
     let row = outbox.begin(row).await;
-    let sms = Sms { to: row.to.clone(), text: row.text.clone() };
+    let sms = Sms { id: row.key().to_string(), to: row.to.clone(), text: row.text.clone() };
     let mut channel = "none";
-    let mut outcome = Outcome::Unavailable { reason: "no SMS channel is configured".into() };
+    let mut outcome = Outcome::unavailable("no SMS channel is configured");
     for next in channels {
         channel = next.caps().name;
         outcome = next.send(&sms).await;
         match &outcome {
             Outcome::Sent { .. } | Outcome::MaybeSent => break,
-            Outcome::Rejected { reason } | Outcome::Unavailable { reason } => {
+            Outcome::Rejected { reason } | Outcome::Unavailable { reason, .. } => {
                 tracing::warn!(sms = row.id, channel, %reason, "a text could not be sent");
             }
         }
@@ -98,7 +98,7 @@ mod tests {
     #[async_trait]
     impl SmsChannel for Scripted {
         fn caps(&self) -> Caps {
-            Caps { name: "scripted", reports_delivery: false, receives: false }
+            Caps { name: "scripted", reports_delivery: false, receives: false, longest: Duration::from_mins(1) }
         }
 
         async fn send(&self, sms: &Sms) -> Outcome {
@@ -128,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::scaled(1.0, 0);
         let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
-        let unavailable = Outcome::Unavailable { reason: "no network".into() };
+        let unavailable = Outcome::unavailable("no network");
         // Popped from the end: text 1 is not sent, 2 is in doubt twice.
         let outcomes =
             vec![Outcome::MaybeSent, Outcome::Sent { reference: "2".into() }, Outcome::MaybeSent, unavailable];
@@ -153,7 +153,7 @@ mod tests {
     async fn the_next_channel_takes_what_the_first_cannot() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, Clock::scaled(1.0, 0)).unwrap();
-        let dead = Outcome::Unavailable { reason: "no modem".into() };
+        let dead = Outcome::unavailable("no modem");
         let first = Arc::new(Scripted { outcomes: Mutex::new(vec![dead]), seen: Mutex::default() });
         let second = Arc::new(Scripted { outcomes: Mutex::default(), seen: Mutex::default() });
         outbox.queue(text(1)).await;

@@ -22,6 +22,8 @@ use crate::channel::{Caps, Incoming, Outcome, Sms, SmsChannel};
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often an idle modem is asked for its network.
 const LOOK: Duration = Duration::from_mins(1);
+/// A text of eight parts in a network that is slow with each; one part in ten seconds is usual.
+const LONGEST: Duration = Duration::from_mins(3);
 /// What came in and nobody took yet.
 const INCOMING_MAX: usize = 256;
 
@@ -105,18 +107,18 @@ impl Modem {
 #[async_trait]
 impl SmsChannel for Modem {
     fn caps(&self) -> Caps {
-        Caps { name: "modem", reports_delivery: true, receives: true }
+        Caps { name: "modem", reports_delivery: true, receives: true, longest: LONGEST }
     }
 
     async fn send(&self, sms: &Sms) -> Outcome {
         match &*self.state.borrow() {
             ModemState::Ready { .. } => {}
-            ModemState::Starting => return Outcome::Unavailable { reason: "the modem is starting".into() },
-            ModemState::Lost { reason } => return Outcome::Unavailable { reason: reason.clone() },
+            ModemState::Starting => return Outcome::unavailable("the modem is starting"),
+            ModemState::Lost { reason } => return Outcome::unavailable(reason.clone()),
         }
         let (reply, outcome) = oneshot::channel();
         if self.requests.send(Request { sms: sms.clone(), reply }).await.is_err() {
-            return Outcome::Unavailable { reason: "the modem's task has ended".into() };
+            return Outcome::unavailable("the modem's task has ended");
         }
         outcome.await.unwrap_or(Outcome::MaybeSent)
     }
@@ -199,7 +201,7 @@ impl Keeper {
                 () = &mut over => return Some(()),
                 request = self.requests.recv() => {
                     // The asker may have gone.
-                    let _ = request?.reply.send(Outcome::Unavailable { reason: reason.to_owned() });
+                    let _ = request?.reply.send(Outcome::unavailable(reason));
                 }
             }
         }
@@ -308,7 +310,7 @@ impl Keeper {
                 Submitted::Refused(failure) => return (refusal(failure), Ok(())),
                 Submitted::Unknown(error) => return (Outcome::MaybeSent, Err(error)),
                 Submitted::NotSent(error) => {
-                    return (Outcome::Unavailable { reason: error.to_string() }, Err(error));
+                    return (Outcome::unavailable(error.to_string()), Err(error));
                 }
             }
         }
@@ -334,7 +336,7 @@ fn refusal(failure: Failure) -> Outcome {
         }
         // Network time-out: the message was on its way. Duplicate: the network has it already.
         Failure::Service(197 | 332) => Outcome::MaybeSent,
-        _ => Outcome::Unavailable { reason },
+        _ => Outcome::unavailable(reason),
     }
 }
 

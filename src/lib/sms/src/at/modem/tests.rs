@@ -173,7 +173,7 @@ impl Bench {
     }
 
     async fn send(&self) -> Outcome {
-        self.modem.send(&Sms { to: "+33639981001".into(), text: "medmon 4821: é".into() }).await
+        self.modem.send(&Sms { id: "1".into(), to: "+33639981001".into(), text: "medmon 4821: é".into() }).await
     }
 }
 
@@ -231,7 +231,7 @@ async fn refusals_are_told_apart() {
     assert!(matches!(bench.send().await, Outcome::Rejected { .. }));
     assert_eq!(bench.send().await, Outcome::MaybeSent);
     assert!(matches!(bench.send().await, Outcome::Sent { .. }));
-    let wrong = Sms { to: "Paul".into(), text: "x".into() };
+    let wrong = Sms { id: "1".into(), to: "Paul".into(), text: "x".into() };
     assert!(matches!(bench.modem.send(&wrong).await, Outcome::Rejected { .. }));
     assert_eq!(bench.fake.edit(|script| script.opened), 1);
 }
