@@ -143,9 +143,9 @@ impl State {
     }
 }
 
-/// A fact of this gateway; its id follows from what it says, so that saying it again is no second fact.
+/// A fact of this gateway.
 pub fn fact(alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Fact {
-    Fact { id: Uuid::new_v5(&alert, name.as_bytes()), alert, at_us, author: "gateway".into(), kind }
+    Fact::of("gateway", alert, name, at_us, kind)
 }
 
 /// Runs until `stop`.

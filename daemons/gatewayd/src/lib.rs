@@ -1,5 +1,5 @@
 //! gatewayd: the gateway in the home. Files in the order the data flows:
-//! radio → collect (quality) → publish (spill) → broker → detect → notify (ladder) · downsample → outbox → uplink · settings ·
+//! radio → collect (quality) → publish (spill) → broker → detect → notify · downsample → outbox → uplink · settings ·
 //! time · disk · health · local
 
 pub mod battery;
@@ -12,7 +12,6 @@ pub mod downsample;
 pub mod facts;
 pub mod health;
 pub mod install;
-pub mod ladder;
 pub mod local;
 pub mod notify;
 pub mod outbox;

@@ -63,6 +63,8 @@ pub enum State {
     Rejected,
     /// The network gave it up.
     Undelivered,
+    /// Taken back before it went out: it has become idle.
+    Withdrawn,
 }
 
 /// A text to be queued.
@@ -326,6 +328,19 @@ impl Outbox {
         }
         self.keep(&row).await;
         row
+    }
+
+    /// Takes a text back that waits: it does not go out, or not again. `key`: alert, contact, reason, step.
+    pub async fn withdraw(&self, key: (Uuid, Uuid, Reason, u32)) {
+        let stored = self.database.read(store::waiting).await.unwrap_or_default();
+        let kept = self.kept();
+        let mine = |row: &&Row| (row.alert, row.contact, row.reason, row.step) == key && row.waits();
+        let Some(mut row) = kept.iter().chain(&stored).find(mine).cloned() else { return };
+        match row.state {
+            State::MaybeSent => row.doubts = DOUBTS_MAX,
+            _ => row.state = State::Withdrawn,
+        }
+        self.keep(&row).await;
     }
 
     /// Takes in what the network says about a text; the text, if that is news.

@@ -161,8 +161,10 @@ pub enum TextReason {
     Raised,
     /// Nobody has answered.
     Again,
-    /// In place of the texts beyond an hour's most.
+    /// In place of the texts beyond an hour's most, while somebody is still needed.
     Summary,
+    /// In place of the texts beyond an hour's most, when nobody is.
+    Quiet,
     /// Somebody else takes care of it.
     Answered,
     /// The condition ended.
@@ -273,6 +275,19 @@ pub struct Fact {
     pub kind: FactKind,
 }
 
+impl Fact {
+    /// A fact that `author` ("gateway", "cloud") comes to by itself. Its id follows from author and `name`, so that saying
+    /// it again is no second fact.
+    pub fn of(author: &str, alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Self {
+        // The gateway's names are older than the cloud's.
+        let id = match author {
+            "gateway" => Uuid::new_v5(&alert, name.as_bytes()),
+            _ => Uuid::new_v5(&alert, format!("{author}/{name}").as_bytes()),
+        };
+        Self { id, alert, at_us, author: author.to_owned(), kind }
+    }
+}
+
 /// The state of an alert, as the fold of its facts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alert {
@@ -373,9 +388,15 @@ impl Alert {
             .max()
     }
 
-    /// On the board until cleared and acknowledged by the ward.
+    /// On the board until cleared and acknowledged by the ward. An exercise leaves it when somebody has answered or it
+    /// is over, unless it has become worse: nobody answered.
     pub fn open(&self) -> bool {
-        self.raised().is_some() && (self.cleared_us().is_none() || self.acknowledged(Audience::Ward).is_none())
+        let Some((_, raised)) = self.raised() else { return false };
+        let (cleared, ward) = (self.cleared_us().is_some(), self.acknowledged(Audience::Ward).is_some());
+        if raised.condition == Condition::Drill && self.priority() == Some(Priority::Low) {
+            return !cleared && !ward && self.acknowledged(Audience::Family).is_none();
+        }
+        !(cleared && ward)
     }
 }
 
