@@ -111,6 +111,7 @@ pub fn new_patient(name: &str, ward: Uuid) -> NewPatient {
         ward: Some(ward),
         language: Language::Fr,
         time_zone: Some("Europe/Paris".into()),
+        phone: None,
     }
 }
 

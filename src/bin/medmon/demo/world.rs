@@ -278,6 +278,7 @@ impl Staff<'_> {
             ward: None,
             language: Language::Fr,
             time_zone: Some(ZONE.into()),
+            phone: None,
         };
         let patient = self.doctor.add_patient(&record).await?.id;
         for relative in &home.relatives {
