@@ -14,6 +14,7 @@ pub mod facts;
 pub mod health;
 pub mod install;
 pub mod local;
+pub mod lookup;
 pub mod notify;
 pub mod outbox;
 pub mod publish;
@@ -46,6 +47,7 @@ use crate::facts::Facts;
 use crate::health::Health;
 use crate::install::Install;
 use crate::local::Local;
+use crate::lookup::Lookup;
 use crate::outbox::Outbox;
 use crate::publish::Publishing;
 use crate::radio::counters::Counters;
@@ -155,7 +157,7 @@ impl Gateway {
         let table = radio::table::Table::open(&folder);
         let control = radio::Control { orders, table, unmatched: radio::unmatched::Unmatched::default() };
 
-        let sms = notify::open(&folder, &config, &clock).context("texts")?;
+        let sms = notify::open(&folder, &config.sms, &clock).context("texts")?;
         let local = Local {
             install: install.clone(),
             name: config.name.clone(),
@@ -219,7 +221,7 @@ impl Gateway {
         let health = Health {
             install: install.id,
             heard: heard.clone(),
-            modem: sms.as_ref().map(|sms| sms.state.clone()),
+            modem: sms.as_ref().and_then(|sms| sms.state.clone()),
             self_test,
             disk,
             spilled: spilled_now.clone(),
@@ -286,8 +288,9 @@ impl Gateway {
             ),
         );
         if let Some(sms) = sms {
+            let lookup = Lookup::new(client.clone(), online.subscribe());
             let (facts, settings, clock) = (facts.clone(), in_force.clone(), clock.clone());
-            let notify = notify::run(sms, install.id, facts, settings, self_testing, clock, stop.clone());
+            let notify = notify::run(sms, install.id, facts, settings, lookup, self_testing, clock, stop.clone());
             stages.spawn("notify", notify);
         }
         let uplink = client.map(|client| {

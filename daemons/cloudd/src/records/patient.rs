@@ -12,8 +12,7 @@ use super::{Tx, all, assignment, changed_one, gateway, key, maybe_uuid, one, pho
 use crate::records::Caller;
 use crate::refusal::{Refusal, conflict};
 
-const COLUMNS: &str =
-    "id, site, ward, name, nickname, birth_year, language, time_zone, phone, created_us, archived_us";
+const COLUMNS: &str = "id, site, ward, name, nickname, birth_year, language, time_zone, phone, created_us, archived_us";
 
 /// One patient, with the open assignment.
 pub fn get(db: &Connection, id: Uuid) -> Result<Patient, Refusal> {
@@ -78,7 +77,8 @@ pub fn list(
     let mut page = paged(items, page, |patient| patient.id.to_string());
     // The statement narrows, `may` decides.
     page.items.retain(|patient| caller.can(Action::ReadPatient, &resource(patient)));
-    page.items = page.items.into_iter().map(|patient| complete(db, shown(patient, caller))).collect::<Result<_, _>>()?;
+    page.items =
+        page.items.into_iter().map(|patient| complete(db, shown(patient, caller))).collect::<Result<_, _>>()?;
     Ok(page)
 }
 
