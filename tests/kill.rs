@@ -111,6 +111,7 @@ async fn killed_again_and_again(rounds: u32, broker: Vec<(&'static str, String)>
         ward: None,
         language: Language::Fr,
         time_zone: None,
+        phone: None,
     };
     let patient = doctor.add_patient(&patient).await.unwrap().id;
     let device = |ieee, vital, place| Device { ieee: Ieee(ieee), label: String::new(), vitals: vec![vital], place };

@@ -197,6 +197,7 @@ impl Home {
             ward: None,
             language: Language::Fr,
             time_zone: None,
+            phone: None,
         };
         let patient = doctor.add_patient(&patient).await.unwrap().id;
         let strap = Device { ieee: Ieee(STRAP), label: String::new(), vitals: vec![Vital::HEART_RATE], place: None };

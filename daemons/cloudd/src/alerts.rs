@@ -173,8 +173,8 @@ fn notices(db: &Connection, alert: &Alert) -> Result<Vec<Notice>, Refusal> {
     let mut notices: Vec<Notice> = Vec::new();
     for fact in alert.facts() {
         let (contact, channel) = match &fact.kind {
-            FactKind::Notified { contact, channel } => (*contact, Some(channel.clone())),
-            FactKind::Delivered { contact } => (*contact, None),
+            FactKind::Notified { contact, channel, .. } => (*contact, Some(channel.clone())),
+            FactKind::Delivered { contact, .. } => (*contact, None),
             _ => continue,
         };
         let at = match notices.iter().position(|notice| notice.contact == contact) {

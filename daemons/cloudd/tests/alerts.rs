@@ -10,7 +10,7 @@ use medmon_api::alert::{Ack, AlertQuery, Silence};
 use medmon_api::board::Section;
 use medmon_api::event::EventKind;
 use medmon_api::{ErrorKind, PageQuery};
-use medmon_core::noun::{Audience, FactKind, Priority, Role};
+use medmon_core::noun::{Audience, FactKind, Priority, Role, TextReason};
 use uuid::Uuid;
 
 #[tokio::test]
@@ -26,11 +26,12 @@ async fn an_alert_goes_up_to_the_board_and_the_wards_answer_comes_down() {
     };
     let paul = world.doctor.add_contact(patient.id, &new).await.unwrap();
     let alert = Uuid::now_v7();
-    let notified = FactKind::Notified { contact: paul.id, channel: "modem".into() };
+    let notified =
+        FactKind::Notified { contact: paul.id, channel: "modem".into(), reason: TextReason::Raised, step: 0 };
     let facts = [
         home.raised(alert, Priority::High),
         fact(alert, T0 + 2 * SECOND, notified),
-        fact(alert, T0 + 5 * SECOND, FactKind::Delivered { contact: paul.id }),
+        fact(alert, T0 + 5 * SECOND, FactKind::Delivered { contact: paul.id, reason: TextReason::Raised, step: 0 }),
     ];
     // Any order, several times.
     home.client.push_facts(&[facts[2].clone(), facts[0].clone()]).await.unwrap();

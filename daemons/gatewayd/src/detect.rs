@@ -14,10 +14,11 @@ use uuid::Uuid;
 
 use medmon_core::detect::{Change, Detectors, EpisodeKey, Finding};
 use medmon_core::noun::alert::Raised;
-use medmon_core::noun::{Fact, FactKind, MonoUs, Reading, Settings, UtcUs};
+use medmon_core::noun::{Fact, FactKind, MonoUs, Reading, Settings, UtcUs, Vital};
 use medmon_kit::{Clock, service, sqlite};
 
 use crate::broker::{Broker, Delivery, Stage};
+use crate::drill;
 use crate::facts::Facts;
 use crate::radio::RadioState;
 use crate::seen::Seen;
@@ -84,6 +85,9 @@ impl State {
         if !self.seen.insert(reading.id) || reading.epoch != settings.epoch {
             return Vec::new();
         }
+        if reading.vital == Vital::GATEWAY {
+            return vec![drill::raised(reading, settings, install)];
+        }
         let findings = self.detectors.reading(reading, settings);
         let at = Moment { mono_us: reading.mono_us, utc_us: reading.utc_us };
         findings.into_iter().filter_map(|finding| self.fact(finding, at, settings, install)).collect()
@@ -125,6 +129,7 @@ impl State {
                     completed_us: at.utc_us,
                     settings_version: settings.version,
                     explanation: finding.explanation,
+                    contact: None,
                 };
                 Some(fact(alert, "raised", at.utc_us, FactKind::Raised(raised)))
             }
@@ -142,9 +147,9 @@ impl State {
     }
 }
 
-/// A fact of this gateway; its id follows from what it says, so that saying it again is no second fact.
+/// A fact of this gateway.
 pub fn fact(alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Fact {
-    Fact { id: Uuid::new_v5(&alert, name.as_bytes()), alert, at_us, author: "gateway".into(), kind }
+    Fact::of("gateway", alert, name, at_us, kind)
 }
 
 /// Runs until `stop`.
@@ -307,7 +312,7 @@ fn name(kind: &FactKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use medmon_core::noun::{Value, Vital};
+    use medmon_core::noun::Value;
 
     use super::*;
     use crate::broker::Embedded;

@@ -1,32 +1,37 @@
 //! NOTIFY: what the ladder says is due is queued, handed to the modem, and what comes of it becomes facts.
 //!
-//! Not for: whom to text when (ladder.rs), what a text says (core), how it goes out (medmon-sms).
+//! Not for: whom to text when, what a text and an answer say (core), how it goes out (medmon-sms).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use medmon_core::noun::{Alert, Audience, Contact, Fact, FactKind, Settings};
-use medmon_core::text::{self, Text};
-use medmon_kit::Clock;
-use medmon_sms::outbox::RESERVE_BYTES;
-use medmon_sms::{
-    Handed, Incoming, Modem, ModemOptions, ModemState, NewText, Outbox, Outcome, Reason, Reply, SmsChannel,
-};
+use medmon_core::ladder::{self, Due, Sent};
+use medmon_core::noun::{Fact, FactKind, Settings, TextReason};
+use medmon_kit::{Clock, sqlite};
+use medmon_sms::outbox::{RESERVE_BYTES, Row};
+use medmon_sms::{Handed, Incoming, Modem, ModemOptions, ModemState, NewText, Outbox, Outcome, SmsChannel};
 
-use crate::config::GatewayConfig;
-use crate::detect::fact;
+use crate::config::{Channel, SmsConfig};
 use crate::facts::Facts;
-use crate::ladder::{self, Sent};
+use crate::lookup::{Found, Lookup};
+use crate::selftest::{self, SelfTest};
 
 /// The ladder is climbed by time too.
 const TICK: Duration = Duration::from_secs(1);
 /// The outbox's reserve in the gateway's folder; it stands beside the outbox's file.
 pub const RESERVE: &str = "sms.reserve";
+/// The author of its facts.
+const GATEWAY: &str = "gateway";
 /// Texts looked at for the ladder: those of weeks.
 const TEXTS: u32 = 1000;
 
@@ -34,196 +39,253 @@ const TEXTS: u32 = 1000;
 pub struct Sms {
     /// Texts on disk.
     pub outbox: Outbox,
-    /// How the modem is.
-    pub state: watch::Receiver<ModemState>,
-    modem: Arc<dyn SmsChannel>,
+    /// How the modem is, if there is one.
+    pub state: Option<watch::Receiver<ModemState>>,
+    /// The SIM's own number, if it is known.
+    number: Option<String>,
+    /// Tried in this order.
+    channels: Vec<Arc<dyn SmsChannel>>,
 }
 
-/// Opens the outbox and the modem, if the gateway has one.
-pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Result<Option<Sms>> {
-    let Some(modem) = &config.sms.modem else {
-        tracing::warn!("no gateway.sms.modem: this gateway cannot text by itself");
-        return Ok(None);
-    };
-    let pin = modem.pin_file.as_deref().and_then(|file| match std::fs::read_to_string(file) {
-        Ok(pin) => Some(pin.trim().to_owned()),
-        // A home that detects and keeps is worth more than none; a SIM without a PIN works all the same.
-        Err(error) => {
-            tracing::error!(%error, file = %file.display(), "gateway.sms.modem.pin_file cannot be read; tried without a PIN");
-            None
+/// Opens the outbox and what carries texts, if the gateway has anything that does.
+pub fn open(folder: &Path, config: &SmsConfig, clock: &Clock) -> anyhow::Result<Option<Sms>> {
+    let mut channels: Vec<Arc<dyn SmsChannel>> = Vec::new();
+    let (mut state, mut number) = (None, None);
+    for kind in config.channels() {
+        match (kind, &config.modem, &config.http) {
+            (Channel::Modem, Some(modem), _) => {
+                let options = ModemOptions { pin: modem.pin(), pin_memory: Some(folder.join("sim.refused")) };
+                let opened = Modem::serial(&modem.port, modem.baud, options, clock.clone());
+                (state, number) = (Some(opened.state()), modem.number.clone());
+                channels.push(Arc::new(opened));
+            }
+            (Channel::Http, _, Some(http)) => channels.push(Arc::new(http.open(clock.clone())?)),
+            // Refused when the configuration was checked.
+            _ => {}
         }
-    });
-    let options = ModemOptions { pin };
+    }
+    if channels.is_empty() {
+        tracing::warn!("neither gateway.sms.modem nor gateway.sms.http: this gateway cannot text by itself");
+        return Ok(None);
+    }
     let outbox = Outbox::open(&folder.join("sms.sqlite"), RESERVE_BYTES, clock.clone())?;
-    let modem = Arc::new(Modem::serial(&modem.port, modem.baud, options, clock.clone()));
-    Ok(Some(Sms { outbox, state: modem.state(), modem }))
+    Ok(Some(Sms { outbox, state, number, channels }))
 }
 
-/// Runs until `stop`.
+/// Who pages: the facts, whom they concern, and the texts.
+struct Pager {
+    outbox: Outbox,
+    facts: Facts,
+    clock: Clock,
+    lookup: Lookup,
+    /// Alerts of a patient who, as the cloud says, is here no more.
+    nobodys: BTreeSet<Uuid>,
+    self_test: Option<SelfTest>,
+    /// What is wrong with it, for HEALTH.
+    failing: watch::Sender<Option<String>>,
+}
+
+/// Runs until `stop`. `failing`: why the modem's text to itself has not come back.
+#[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
 pub async fn run(
     sms: Sms,
+    install: Uuid,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
+    lookup: Lookup,
+    failing: watch::Sender<Option<String>>,
     clock: Clock,
     stop: CancellationToken,
 ) {
     let (told, mut handed) = mpsc::channel(16);
-    let (outbox, channels, pump_clock) = (sms.outbox.clone(), [Arc::clone(&sms.modem)], clock.clone());
+    let (outbox, channels, pump_clock) = (sms.outbox.clone(), sms.channels.clone(), clock.clone());
     tokio::spawn(async move { medmon_sms::pump(&outbox, &channels, &pump_clock, told).await });
     let mut changed = facts.changed();
-    // What could not be made durable, tried again each time.
-    let mut unsaved = Vec::new();
+    let kept = facts.state(selftest::STATE).await.ok().flatten();
+    let self_test = sms.number.map(|number| SelfTest::new(number, install, kept.as_deref()));
+    let nobodys = BTreeSet::new();
+    let mut pager = Pager { outbox: sms.outbox, facts, clock, lookup, nobodys, self_test, failing };
+    // What is not durable yet, and the commit of some of it: a text does not wait for a slow disk.
+    let (mut unsaved, mut saving, mut again_us) = (Vec::new(), None::<(usize, JoinHandle<_>)>, i64::MIN);
     loop {
         let now = Arc::clone(&settings.borrow_and_update());
-        queue_due(&sms.outbox, &facts, &now, &clock).await;
+        pager.queue_due(&now).await;
         let said = tokio::select! {
-            Some(handed) = handed.recv() => handed_fact(&handed, &clock),
-            incoming = sms.modem.receive() => incoming_fact(incoming, &sms.outbox, &facts, &now, &clock).await,
+            Some(handed) = handed.recv() => pager.handed(&handed),
+            incoming = receive(&sms.channels) => pager.hear(incoming, &now).await,
             Ok(()) = changed.changed() => None,
             Ok(()) = settings.changed() => None,
-            () = clock.sleep(TICK) => None,
-            () = stop.cancelled() => return,
+            () = pager.clock.sleep(TICK) => None,
+            saved = ended(&mut saving) => {
+                match saved {
+                    (count, Ok(())) => drop(unsaved.drain(..count)),
+                    (_, Err(error)) => {
+                        tracing::error!(%error, "what became of a text is not durable yet; tried again");
+                        again_us = pager.clock.mono_us() + TICK.as_micros() as i64;
+                    }
+                }
+                None
+            }
+            () = stop.cancelled() => break,
         };
-        unsaved.extend(said.map(|mut said| {
-            facts.put_after(std::slice::from_mut(&mut said));
-            said
-        }));
-        if !unsaved.is_empty() {
-            match facts.commit(unsaved.clone(), None, false).await {
-                Ok(()) => unsaved.clear(),
-                Err(error) => tracing::error!(%error, "what became of a text is not durable yet; tried again"),
+        if let Some(mut said) = said {
+            pager.facts.put_after(std::slice::from_mut(&mut said));
+            pager.facts.show(std::slice::from_ref(&said));
+            unsaved.push(said);
+        }
+        if saving.is_none() && !unsaved.is_empty() && pager.clock.mono_us() >= again_us {
+            let (facts, some) = (pager.facts.clone(), unsaved.clone());
+            saving = Some((some.len(), tokio::spawn(async move { facts.commit(some, None, false).await })));
+        }
+    }
+    // What was said last is written down before the program ends.
+    if let Some((_, saving)) = saving {
+        let _ = saving.await;
+    }
+}
+
+/// The next that comes in by any of them.
+async fn receive(channels: &[Arc<dyn SmsChannel>]) -> Incoming {
+    let mut any: FuturesUnordered<_> = channels.iter().map(|channel| channel.receive()).collect();
+    match any.next().await {
+        Some(incoming) => incoming,
+        None => std::future::pending().await,
+    }
+}
+
+/// A commit that has ended, and of how many facts; for ever, if there is none. May be dropped and called anew.
+async fn ended(
+    saving: &mut Option<(usize, JoinHandle<Result<(), sqlite::Error>>)>,
+) -> (usize, Result<(), sqlite::Error>) {
+    let Some((count, commit)) = saving else { return std::future::pending().await };
+    let saved = (*count, commit.await.unwrap_or(Err(sqlite::Error::Closed)));
+    *saving = None;
+    saved
+}
+
+impl Pager {
+    /// The texts so far.
+    async fn sent(&self) -> Vec<Sent> {
+        let rows = self.outbox.rows(TEXTS).await.unwrap_or_else(|error| {
+            // Rather a text twice than none.
+            tracing::error!(%error, "the texts so far cannot be read: only those in memory count");
+            self.outbox.kept()
+        });
+        rows.iter().map(sent).collect()
+    }
+
+    /// Queues what the ladder says is due, and takes back what has become idle.
+    async fn queue_due(&mut self, settings: &Settings) {
+        let now_us = self.clock.utc_us();
+        let mut alerts = self.facts.alerts();
+        alerts.retain(|alert| ladder::concerns(alert, settings, now_us) && !self.nobodys.contains(&alert.id));
+        if alerts.is_empty() && self.self_test.is_none() {
+            return;
+        }
+        let mut sent = self.sent().await;
+        if let Some(test) = &self.self_test {
+            if let Some(text) = test.due(&sent, now_us) {
+                self.outbox.queue(text).await;
+            }
+            let failing = test.failing(&sent, now_us);
+            self.failing.send_if_modified(|told| std::mem::replace(told, failing.clone()) != failing);
+        }
+        for idle in ladder::withdrawn(&alerts, &sent) {
+            tracing::info!(alert = %idle.alert, reason = ?idle.reason, "a text that waited is taken back");
+            self.outbox.withdraw(idle.key()).await;
+            sent.iter_mut().filter(|one| one.key() == idle.key()).for_each(|one| one.waits = false);
+        }
+        let due = ladder::texts(&alerts, settings, &sent, now_us);
+        let asked = due.into_iter().map(|due| {
+            let first = due.reason == TextReason::Raised && !sent.iter().any(|one| one.alert == due.alert);
+            let lookup = &self.lookup;
+            async move {
+                let found = if first { lookup.ask(&due.contact, settings).await } else { Found::Local };
+                (due, found)
+            }
+        });
+        for (mut due, found) in join_all(asked).await {
+            match found {
+                Found::Newer => {
+                    tracing::warn!(alert = %due.alert, "not texted: this gateway has another patient since");
+                    self.nobodys.insert(due.alert);
+                }
+                Found::Contact(contact) => due.contact = contact,
+                Found::Local => {}
+            }
+            if !self.nobodys.contains(&due.alert) {
+                tracing::info!(alert = %due.alert, contact = %due.contact.id, reason = ?due.reason, "text queued");
+                self.outbox.queue(new_text(due)).await;
+            }
+        }
+    }
+
+    /// A text that was handed over is a fact of its alert.
+    fn handed(&self, handed: &Handed) -> Option<Fact> {
+        let row = &handed.row;
+        let left = matches!(handed.outcome, Outcome::Sent { .. } | Outcome::MaybeSent);
+        let (contact, reason, step) = (row.contact, row.reason, row.step);
+        let kind = FactKind::Notified { contact, channel: handed.channel.to_owned(), reason, step };
+        let at_us = row.submitted_us.unwrap_or_else(|| self.clock.utc_us());
+        (left && !row.alert.is_nil()).then(|| of_text(row, "notified", at_us, kind))
+    }
+
+    async fn hear(&mut self, incoming: Incoming, settings: &Settings) -> Option<Fact> {
+        match incoming {
+            Incoming::Delivery { reference, delivered } => {
+                let row = self.outbox.delivery(&reference, delivered).await;
+                let row = row.filter(|row| delivered && !row.alert.is_nil())?;
+                let kind = FactKind::Delivered { contact: row.contact, reason: row.reason, step: row.step };
+                let at_us = row.delivered_us.unwrap_or_else(|| self.clock.utc_us());
+                Some(of_text(&row, "delivered", at_us, kind))
+            }
+            Incoming::Text { from, text } => {
+                let (alerts, sent, now_us) = (self.facts.alerts(), self.sent().await, self.clock.utc_us());
+                if let Some(back) = self.self_test.as_mut().and_then(|test| test.heard(&from, &text, now_us)) {
+                    tracing::info!("the modem's text to itself has come back");
+                    if let Err(error) = self.facts.commit(Vec::new(), Some((selftest::STATE, back)), false).await {
+                        tracing::warn!(%error, "that it came back is not durable");
+                    }
+                    return None;
+                }
+                let answer = ladder::answer(&from, &text, &alerts, settings, &sent, GATEWAY, now_us);
+                if answer.fact.is_none() {
+                    // Neither number nor words: logs name nobody.
+                    tracing::info!(answered = answer.reply.is_some(), "a text came in that answers no alert");
+                }
+                if let Some(reply) = answer.reply {
+                    self.outbox.queue(new_text(reply)).await;
+                }
+                answer.fact
             }
         }
     }
 }
 
-/// Queues what the ladder says is due.
-async fn queue_due(outbox: &Outbox, facts: &Facts, settings: &Settings, clock: &Clock) {
-    let now_us = clock.utc_us();
-    let alerts: Vec<_> = facts.alerts().into_iter().filter(|alert| ladder::concerns(alert, settings, now_us)).collect();
-    if alerts.is_empty() {
-        return;
-    }
-    let rows = outbox.rows(TEXTS).await.unwrap_or_else(|error| {
-        // Rather a text twice than none.
-        tracing::error!(%error, "the texts so far cannot be read: only those in memory count");
-        outbox.kept()
-    });
-    for alert in alerts {
-        let sent: Vec<_> = rows
-            .iter()
-            .filter(|row| row.alert == alert.id)
-            .map(|row| Sent {
-                contact: row.contact,
-                reason: row.reason,
-                step: row.step,
-                waits: row.waits(),
-                submitted_us: row.submitted_us,
-                delivered_us: row.delivered_us,
-            })
-            .collect();
-        for due in ladder::due(&alert, settings, &sent, now_us) {
-            let code = text::code(alert.id);
-            let text = wording(&alert, &due.contact, due.reason, &code, settings, now_us);
-            tracing::info!(alert = %alert.id, contact = %due.contact.id, reason = ?due.reason, "text queued");
-            let (contact, to, reason, step) = (due.contact.id, due.contact.phone, due.reason, due.step);
-            outbox.queue(NewText { alert: alert.id, contact, to, text, code, reason, step }).await;
-        }
+fn sent(row: &Row) -> Sent {
+    Sent {
+        alert: row.alert,
+        contact: row.contact,
+        reason: row.reason,
+        step: row.step,
+        waits: row.waits(),
+        submitted_us: row.submitted_us,
+        delivered_us: row.delivered_us,
     }
 }
 
-fn wording(alert: &Alert, contact: &Contact, reason: Reason, code: &str, settings: &Settings, now_us: i64) -> String {
-    let nickname = settings.nickname.as_str();
-    let time = |utc_us| text::local_time(contact.language, utc_us, &settings.time_zone);
-    let raised = time(alert.raised().map_or(now_us, |(fact, _)| fact.at_us));
-    let over = time(alert.cleared_us().unwrap_or(now_us));
-    let now = time(now_us);
-    let by = [Audience::Family, Audience::Ward].into_iter().find_map(|audience| alert.acknowledged(audience));
-    let text = match reason {
-        Reason::Raised => Text::Raised { nickname, code, at: &raised },
-        Reason::Again => Text::Again { nickname, code, at: &now },
-        Reason::Answered => Text::Answered { by: by.map_or("", |(name, _)| name), code },
-        Reason::Over => Text::Over { nickname, code, at: &over },
-        Reason::Drill => Text::Drill { code },
-    };
-    text::sms(contact.language, text)
+fn new_text(Due { alert, contact, reason, step, code, text }: Due) -> NewText {
+    NewText { alert, contact: contact.id, to: contact.phone, text, code, reason, step }
 }
 
-/// A text that calls for help and was handed over is a fact.
-fn handed_fact(handed: &Handed, clock: &Clock) -> Option<Fact> {
-    let row = &handed.row;
-    let calls = matches!(row.reason, Reason::Raised | Reason::Again);
-    let left = matches!(handed.outcome, Outcome::Sent { .. } | Outcome::MaybeSent);
-    let name = format!("notified/{}/{:?}/{}", row.contact, row.reason, row.step);
-    let kind = FactKind::Notified { contact: row.contact, channel: handed.channel.to_owned() };
-    (calls && left).then(|| fact(row.alert, &name, row.submitted_us.unwrap_or_else(|| clock.utc_us()), kind))
-}
-
-async fn incoming_fact(
-    incoming: Incoming,
-    outbox: &Outbox,
-    facts: &Facts,
-    settings: &Settings,
-    clock: &Clock,
-) -> Option<Fact> {
-    match incoming {
-        Incoming::Delivery { reference, delivered } => {
-            let row = outbox.delivery(&reference, delivered).await.filter(|_| delivered)?;
-            let name = format!("delivered/{}/{:?}/{}", row.contact, row.reason, row.step);
-            let at_us = row.delivered_us.unwrap_or_else(|| clock.utc_us());
-            Some(fact(row.alert, &name, at_us, FactKind::Delivered { contact: row.contact }))
-        }
-        Incoming::Text { from, text } => {
-            let answer = answer(&from, &text, &facts.alerts(), settings, clock);
-            if answer.is_none() {
-                // Neither number nor words: logs name nobody.
-                tracing::info!("a text came in that answers no alert");
-            }
-            answer
-        }
-    }
-}
-
-/// The acknowledgement that a text is, if its sender is a contact and it names an alert (or only one is open).
-fn answer(from: &str, text: &str, alerts: &[Alert], settings: &Settings, clock: &Clock) -> Option<Fact> {
-    let contact = ladder::everybody(settings).into_iter().find(|contact| same_phone(&contact.phone, from))?;
-    let Reply::Acknowledge { code } = medmon_sms::parse(text) else { return None };
-    let now_us = clock.utc_us();
-    let mut meant = alerts.iter().filter(|alert| {
-        ladder::concerns(alert, settings, now_us)
-            && match &code {
-                Some(code) => *code == text::code(alert.id),
-                None => alert.cleared_us().is_none() && alert.acknowledged(Audience::Family).is_none(),
-            }
-    });
-    let alert = meant.next()?;
-    if meant.next().is_some() {
-        // A bare OK with two alerts open may mean either: the ladder goes on for both.
-        return None;
-    }
-    let is_relative = settings.contacts.iter().any(|own| own.id == contact.id);
-    let audience = if is_relative { Audience::Family } else { Audience::Ward };
-    let worsened = alert.facts().filter(|fact| matches!(fact.kind, FactKind::Worsened { .. })).count();
-    let kind = FactKind::Acknowledged { by: contact.id, name: contact.name.clone(), audience };
-    Some(fact(alert.id, &acknowledged(contact.id, worsened), now_us, kind))
-}
-
-/// One acknowledgement a contact and round: a text that is read twice is one answer.
-fn acknowledged(contact: Uuid, worsened: usize) -> String {
-    format!("acknowledged/{contact}/{worsened}")
-}
-
-/// Networks show a number with or without its country code.
-fn same_phone(known: &str, from: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let (known, from) = (digits(known), digits(from));
-    known == from || (from.len() >= 9 && from.strip_prefix('0').is_some_and(|national| known.ends_with(national)))
+fn of_text(row: &Row, what: &str, at_us: i64, kind: FactKind) -> Fact {
+    Fact::of(GATEWAY, row.alert, &format!("{what}/{}/{:?}/{}", row.contact, row.reason, row.step), at_us, kind)
 }
 
 #[cfg(test)]
 mod tests {
     use medmon_core::noun::alert::Raised;
-    use medmon_core::noun::{Class, Condition, Direction, Ieee, Language, Priority, ReadingId, Vital};
+    use medmon_core::noun::{Alert, Class, Condition, Contact, Direction, Ieee, Language, Priority, ReadingId, Vital};
 
     use super::*;
 
@@ -243,34 +305,16 @@ mod tests {
             completed_us: 0,
             settings_version: 1,
             explanation: String::new(),
+            contact: None,
         };
         let id = Uuid::from_u128(id);
-        Alert::fold(id, [fact(id, "raised", 0, FactKind::Raised(raised))])
+        Alert::fold(id, [Fact::of(GATEWAY, id, "raised", 0, FactKind::Raised(raised))])
     }
 
     fn settings() -> Settings {
         let contact =
             Contact { id: Uuid::from_u128(9), name: "Paul".into(), phone: PAUL.into(), language: Language::Fr };
         Settings { epoch: 1, contacts: vec![contact], ..Settings::default() }
-    }
-
-    #[tokio::test]
-    async fn an_answer_needs_a_known_phone_and_one_alert_that_it_can_mean() {
-        let (clock, settings) = (Clock::scaled(1.0, 1_000_000), settings());
-        let said = |from: &str, text: &str, alerts: &[Alert]| {
-            answer(from, text, alerts, &settings, &clock).map(|fact| fact.alert.as_u128())
-        };
-        let code = text::code(Uuid::from_u128(2));
-        let both = [fall(1), fall(2)];
-        assert_eq!(said(PAUL, &format!("ok {code}"), &both), Some(2));
-        assert_eq!(said("0639981001", &format!("OUI {code}"), &both), Some(2));
-        assert_eq!(said(PAUL, "OK", &both), None, "which of the two?");
-        assert_eq!(said(PAUL, "OK", &both[..1]), Some(1));
-        assert_eq!(said("+33700000000", &format!("OK {code}"), &both), None, "a stranger");
-        assert_eq!(said(PAUL, "OK 0000", &both), None);
-        assert_eq!(said(PAUL, "who is this?", &both[..1]), None);
-        let another = Settings { epoch: 2, ..settings.clone() };
-        assert_eq!(answer(PAUL, "OK", &both[..1], &another, &clock), None, "of a patient who was here before");
     }
 
     /// A gateway without a disk still texts, and each text once.
@@ -283,24 +327,14 @@ mod tests {
         facts.commit(fall(1).facts().cloned().collect(), None, false).await.unwrap();
         let broken = rusqlite::Connection::open(folder.path().join("sms.sqlite")).unwrap();
         broken.execute_batch("DROP TABLE text").unwrap();
+        let failing = watch::Sender::default();
+        let lookup = Lookup::new(None, watch::channel(false).1);
+        let nobodys = BTreeSet::new();
+        let mut pager = Pager { outbox, facts, clock, lookup, nobodys, self_test: None, failing };
         for _ in 0..3 {
-            queue_due(&outbox, &facts, &settings(), &clock).await;
+            pager.queue_due(&settings()).await;
         }
-        let kept = outbox.kept();
+        let kept = pager.outbox.kept();
         assert_eq!(kept.iter().map(|row| row.to.as_str()).collect::<Vec<_>>(), [PAUL]);
-    }
-
-    #[test]
-    fn a_text_is_in_the_contacts_language_and_the_homes_time() {
-        let settings = Settings { nickname: "Jeanne".into(), time_zone: "Europe/Paris".into(), ..settings() };
-        let alert = fall(1);
-        let code = text::code(alert.id);
-        let text = wording(&alert, &settings.contacts[0], Reason::Raised, &code, &settings, 0);
-        assert_eq!(
-            text,
-            format!(
-                "medmon {code}: Jeanne peut avoir besoin d'aide (01h00). Répondez OK {code} si vous vous en occupez."
-            )
-        );
     }
 }

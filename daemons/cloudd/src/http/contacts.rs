@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use medmon_api::contact::{Contact, ContactPatch, NewContact};
+use medmon_api::contact::{Contact, ContactPatch, ContactTest, Drill, NewContact};
 use medmon_api::paths;
 use medmon_core::noun::Action;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::extract::{At, Body, Key};
 use super::patients::may;
 use super::{App, commit};
-use crate::records::{Caller, contact};
+use crate::records::{Caller, contact, drill};
 use crate::refusal::Refusal;
 
 /// A patient's contacts, in the order of the ladder.
@@ -45,6 +45,17 @@ pub async fn edit(
     body: Body<ContactPatch>,
 ) -> Result<Response, Refusal> {
     commit(&app, caller, body.once, StatusCode::OK, move |tx| contact::edit(tx, id, contact, &body.value)).await
+}
+
+/// Asks for an exercise: the gateway raises a drill alert for this contact and texts them. One at a time.
+#[utoipa::path(post, path = paths::CONTACT_TEST, tag = "contacts", operation_id = "test_contact", params(("id" = Uuid, Path), ("contact" = Uuid, Path)), request_body = ContactTest, responses((status = 201, description = "The exercise", body = Drill)))]
+pub async fn test(
+    State(app): State<App>,
+    caller: Caller,
+    At((id, contact)): At<(Uuid, Uuid)>,
+    body: Body<ContactTest>,
+) -> Result<Response, Refusal> {
+    commit(&app, caller, body.once, StatusCode::CREATED, move |tx| drill::ask(tx, id, contact, body.value)).await
 }
 
 /// Removes a contact.

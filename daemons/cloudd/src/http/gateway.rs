@@ -8,7 +8,9 @@ use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use medmon_api::frames::{self, MAX_BODY};
-use medmon_api::gateway::{Enrol, Enrolled, FactsDown, FactsQuery, Heartbeat, HeartbeatAnswer, WaitQuery};
+use medmon_api::gateway::{
+    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Heartbeat, HeartbeatAnswer, WaitQuery,
+};
 use medmon_api::paths;
 use medmon_core::noun::{Principal, Role};
 use rusqlite::Connection;
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::extract::{Ask, Body, GatewayCaller, read};
-use crate::records::{Caller, fact, gateway};
+use crate::records::{Caller, contact, fact, gateway};
 use crate::refusal::Refusal;
 use crate::{alerts, ingest as rules, settings as document};
 
@@ -79,7 +81,8 @@ pub async fn settings(
     let wait_s = query.wait_s.unwrap_or(0).min(MAX_SETTINGS_WAIT_S);
     let gateway = who.gateway;
     let newer = poll(&app, gateway, wait_s, || async {
-        let settings = app.records.read(move |db| document::build(db, gateway)).await?;
+        let now_us = app.clock.utc_us();
+        let settings = app.records.read(move |db| document::build(db, gateway, now_us)).await?;
         let etag = format!("\"{}\"", settings.version);
         Ok((have.as_deref() != Some(&etag)).then_some((etag, settings)))
     });
@@ -137,6 +140,16 @@ pub async fn heartbeat(
         answer(tx.db, gateway, now_us)
     };
     app.write(who.caller, work).await.map(Json)
+}
+
+/// Whom this gateway is about to text, as they are known here now. Only a newer epoch forbids the text.
+#[utoipa::path(get, path = paths::CONTACT_NOW, tag = "gateway", operation_id = "contact_now", params(ContactQuery), responses((status = 200, description = "The contact", body = ContactNow)))]
+pub async fn contact_now(
+    State(app): State<App>,
+    who: GatewayCaller,
+    Ask(query): Ask<ContactQuery>,
+) -> Result<Json<ContactNow>, Refusal> {
+    app.records.read(move |db| contact::now(db, who.gateway, query.contact)).await.map(Json)
 }
 
 fn answer(db: &Connection, gateway: Uuid, now_us: i64) -> Result<HeartbeatAnswer, Refusal> {

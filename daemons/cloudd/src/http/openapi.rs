@@ -37,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(limits::show, limits::set))
         .routes(routes!(contacts::list, contacts::add))
         .routes(routes!(contacts::edit, contacts::remove))
+        .routes(routes!(contacts::test))
         .routes(routes!(assignments::list, assignments::bind))
         .routes(routes!(assignments::unbind))
         .routes(routes!(assignments::devices, assignments::set_devices))
@@ -62,6 +63,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(gateway::settings))
         .routes(routes!(gateway::pull_facts, gateway::push_facts))
         .routes(routes!(gateway::heartbeat))
+        .routes(routes!(gateway::contact_now))
 }
 
 /// The whole document.

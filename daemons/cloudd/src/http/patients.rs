@@ -35,7 +35,7 @@ pub async fn list(
 pub async fn show(State(app): State<App>, caller: Caller, At(id): At<Uuid>) -> Result<Json<Patient>, Refusal> {
     let read = move |db: &Connection| {
         may(db, &caller, Action::ReadPatient, id)?;
-        patient::get(db, id)
+        Ok(patient::shown(patient::get(db, id)?, &caller))
     };
     app.records.read(read).await.map(Json)
 }

@@ -2,11 +2,12 @@
 
 use medmon_api::contact::{Contact, ContactPatch, NewContact};
 use medmon_api::event::EventKind;
-use medmon_core::noun::Action;
+use medmon_api::gateway::ContactNow;
+use medmon_core::noun::{self, Action};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::{Tx, all, changed_one, gateway, key, maybe, one, phone, text, unword, uuid, ward, word};
+use super::{Tx, all, assignment, changed_one, gateway, key, maybe, one, phone, text, unword, uuid, ward, word};
 use crate::refusal::{Refusal, conflict};
 
 const COLUMNS: &str = "id, patient, position, name, phone, relation, language";
@@ -23,6 +24,15 @@ pub fn list(db: &Connection, patient: Uuid) -> Result<Vec<Contact>, Refusal> {
 pub fn get(db: &Connection, patient: Uuid, id: Uuid) -> Result<Contact, Refusal> {
     let sql = format!("SELECT {COLUMNS} FROM contact WHERE patient = ?1 AND id = ?2 AND removed_us IS NULL");
     one(db, &sql, [key(patient), key(id)], contact, "contact", id)
+}
+
+/// Whom a gateway is about to text: the contact that it names, or the first one where that one is gone.
+pub fn now(db: &Connection, gateway: Uuid, named: Option<Uuid>) -> Result<ContactNow, Refusal> {
+    let Some(open) = assignment::open_of_gateway(db, gateway)? else { return Ok(ContactNow::default()) };
+    let mut contacts = list(db, open.patient)?;
+    let place = contacts.iter().position(|contact| Some(contact.id) == named).unwrap_or(0);
+    let contact = (place < contacts.len()).then(|| noun::Contact::from(contacts.swap_remove(place)));
+    Ok(ContactNow { epoch: open.epoch, contact })
 }
 
 /// The name of a contact, removed ones too.

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod assignment;
 pub mod contact;
 pub mod device;
+pub mod drill;
 pub mod envelope;
 pub mod fact;
 pub mod feeling;

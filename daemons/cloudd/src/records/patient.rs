@@ -8,11 +8,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::principal::paged;
-use super::{Tx, all, assignment, changed_one, gateway, key, maybe_uuid, one, text, unword, uuid, ward, word};
+use super::{Tx, all, assignment, changed_one, gateway, key, maybe_uuid, one, phone, text, unword, uuid, ward, word};
 use crate::records::Caller;
 use crate::refusal::{Refusal, conflict};
 
-const COLUMNS: &str = "id, site, ward, name, nickname, birth_year, language, time_zone, created_us, archived_us";
+const COLUMNS: &str = "id, site, ward, name, nickname, birth_year, language, time_zone, phone, created_us, archived_us";
 
 /// One patient, with the open assignment.
 pub fn get(db: &Connection, id: Uuid) -> Result<Patient, Refusal> {
@@ -24,6 +24,14 @@ pub fn get(db: &Connection, id: Uuid) -> Result<Patient, Refusal> {
 /// What access to a patient is decided on.
 pub fn resource(patient: &Patient) -> Resource {
     Resource::of_patient(patient.site, patient.ward, patient.id)
+}
+
+/// A record as the caller may see it: phone numbers are for whoever may see contacts.
+pub fn shown(mut patient: Patient, caller: &Caller) -> Patient {
+    if !caller.can(Action::ReadContacts, &resource(&patient)) {
+        patient.phone = None;
+    }
+    patient
 }
 
 /// Patients that the caller may see, by name.
@@ -69,7 +77,8 @@ pub fn list(
     let mut page = paged(items, page, |patient| patient.id.to_string());
     // The statement narrows, `may` decides.
     page.items.retain(|patient| caller.can(Action::ReadPatient, &resource(patient)));
-    page.items = page.items.into_iter().map(|patient| complete(db, patient)).collect::<Result<_, _>>()?;
+    page.items =
+        page.items.into_iter().map(|patient| complete(db, shown(patient, caller))).collect::<Result<_, _>>()?;
     Ok(page)
 }
 
@@ -85,8 +94,8 @@ pub fn add(tx: &Tx<'_>, new: &NewPatient) -> Result<Patient, Refusal> {
     tx.caller.may(Action::WritePatient, &resource)?;
     let zone = new.time_zone.as_deref().unwrap_or("UTC");
     tx.db.execute(
-        "INSERT INTO patient (id, site, ward, name, nickname, birth_year, language, time_zone, created_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO patient (id, site, ward, name, nickname, birth_year, language, time_zone, phone, created_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             key(id),
             key(who.site),
@@ -96,6 +105,7 @@ pub fn add(tx: &Tx<'_>, new: &NewPatient) -> Result<Patient, Refusal> {
             birth_year(new.birth_year, tx.now_us())?,
             word(new.language),
             time_zone(zone)?,
+            own_phone(new.phone.as_deref())?,
             tx.now_us()
         ],
     )?;
@@ -127,7 +137,7 @@ pub fn edit(tx: &Tx<'_>, id: Uuid, patch: &PatientPatch) -> Result<Patient, Refu
         .db
         .execute(
             "UPDATE patient SET ward = ?2, name = ?3, nickname = ?4, birth_year = ?5, language = ?6, time_zone = ?7,
-                archived_us = ?8 WHERE id = ?1",
+                phone = ?8, archived_us = ?9 WHERE id = ?1",
             params![
                 key(id),
                 in_ward.map(key),
@@ -136,6 +146,7 @@ pub fn edit(tx: &Tx<'_>, id: Uuid, patch: &PatientPatch) -> Result<Patient, Refu
                 birth_year(patch.birth_year.unwrap_or(before.birth_year), tx.now_us())?,
                 word(patch.language.unwrap_or(before.language)),
                 time_zone(patch.time_zone.as_ref().unwrap_or(&before.time_zone))?,
+                own_phone(patch.phone.as_ref().or(before.phone.as_ref()).map(String::as_str))?,
                 archived_us
             ],
         )
@@ -156,6 +167,11 @@ fn complete(db: &Connection, mut patient: Patient) -> Result<Patient, Refusal> {
         patient.settings_version = gateway::settings_version(db, open.gateway)?;
     }
     Ok(patient)
+}
+
+/// No number is none.
+fn own_phone(value: Option<&str>) -> Result<Option<String>, Refusal> {
+    value.filter(|value| !value.trim().is_empty()).map(|value| phone("phone", value)).transpose()
 }
 
 fn nickname(value: &str) -> Result<String, Refusal> {
@@ -193,6 +209,7 @@ fn patient(row: &Row<'_>) -> rusqlite::Result<Patient> {
         birth_year: row.get("birth_year")?,
         language: unword(row.get("language")?)?,
         time_zone: row.get("time_zone")?,
+        phone: row.get("phone")?,
         created_at: time(row.get("created_us")?),
         archived_at: row.get::<_, Option<i64>>("archived_us")?.map(time),
         settings_version: 0,

@@ -228,4 +228,25 @@ CREATE TABLE device_heard (
 ALTER TABLE gateway ADD COLUMN pair_until_us BIGINT;
 ALTER TABLE patient ADD COLUMN cadences_of TEXT NOT NULL DEFAULT '{}';
 ",
+    "
+ALTER TABLE patient ADD COLUMN phone TEXT;
+CREATE TABLE drill (
+    -- exercises that were asked for
+    id BLOB PRIMARY KEY NOT NULL,
+    patient BLOB NOT NULL REFERENCES patient (id),
+    -- NULL: the first contact
+    contact BLOB REFERENCES contact (id),
+    asked_us BIGINT NOT NULL,
+    until_us BIGINT NOT NULL,
+    principal BLOB NOT NULL
+);
+CREATE INDEX drill_of_patient ON drill (patient, until_us);
+-- when a gateway last proved that it can page
+ALTER TABLE gateway ADD COLUMN pages_us BIGINT;
+UPDATE gateway SET pages_us = heard_us;
+-- 1: escalation has to look at it. More than have to do no harm
+ALTER TABLE alert ADD COLUMN escalates BIGINT NOT NULL DEFAULT 0;
+UPDATE alert SET escalates = 1 WHERE open = 1 AND priority = 3;
+CREATE INDEX alert_escalates ON alert (gateway) WHERE escalates = 1;
+",
 ];

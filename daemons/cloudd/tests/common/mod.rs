@@ -111,6 +111,7 @@ pub fn new_patient(name: &str, ward: Uuid) -> NewPatient {
         ward: Some(ward),
         language: Language::Fr,
         time_zone: Some("Europe/Paris".into()),
+        phone: None,
     }
 }
 
@@ -171,6 +172,7 @@ impl Home {
             completed_us: T0 + SECOND,
             settings_version: 1,
             explanation: "142 bpm for 60 s at rest".into(),
+            contact: None,
         };
         fact(alert, T0 + SECOND, FactKind::Raised(raised))
     }

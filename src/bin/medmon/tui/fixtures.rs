@@ -10,7 +10,7 @@ use medmon_api::report::Report;
 use medmon_api::vitals::{Hole, Latest, Point, Series, Trend};
 use medmon_core::noun::{
     Audience, Binding, Class, ClockQuality, Condition, Direction, Fact, FactKind, Ieee, Language, Priority, ReadingId,
-    Vital, alert::Raised,
+    TextReason, Vital, alert::Raised,
 };
 use uuid::Uuid;
 
@@ -241,12 +241,13 @@ pub fn detail() -> AlertDetail {
         completed_us: 0,
         settings_version: 7,
         explanation: "impact 4.1 g, posture turned 78° and stayed".into(),
+        contact: None,
     };
     let acknowledged = FactKind::Acknowledged { by: contact, name: "Paul".into(), audience: Audience::Family };
     let facts = vec![
         fact(1, 66, FactKind::Raised(raised)),
-        fact(2, 65, FactKind::Notified { contact, channel: "modem".into() }),
-        fact(3, 59, FactKind::Delivered { contact }),
+        fact(2, 65, FactKind::Notified { contact, channel: "modem".into(), reason: TextReason::Raised, step: 0 }),
+        fact(3, 59, FactKind::Delivered { contact, reason: TextReason::Raised, step: 0 }),
         fact(4, 20, acknowledged),
     ];
     AlertDetail { alert, facts }

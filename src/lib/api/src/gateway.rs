@@ -1,7 +1,7 @@
 //! Gateways: the fleet as people see it, and what a gateway itself says and is told.
 
 use jiff::Timestamp;
-use medmon_core::noun::{ClockQuality, Fact, Ieee};
+use medmon_core::noun::{ClockQuality, Contact, Fact, Ieee};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -166,6 +166,29 @@ pub struct WaitQuery {
     /// Seconds, up to 60; 0 = answer at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_s: Option<u32>,
+}
+
+/// Whom a gateway is about to text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct ContactQuery {
+    /// The assignment it works under.
+    pub epoch: u64,
+    /// The contact; absent = the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Uuid>,
+}
+
+/// That contact as it is now. Only a newer epoch forbids the text: the gateway has another patient since.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContactNow {
+    /// The assignment in force; 0 = none.
+    pub epoch: u64,
+    /// The contact, or the first one where it is gone: id, name, phone, language. Absent = there is nobody to text.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub contact: Option<Contact>,
 }
 
 /// Facts from the ward for this gateway, newer than a cursor.

@@ -20,6 +20,8 @@ pub const SETTINGS: &str = "/v1/gateways/self/settings";
 pub const FACTS: &str = "/v1/gateways/self/facts";
 /// The calling gateway's sign of life.
 pub const HEARTBEAT: &str = "/v1/gateways/self/heartbeat";
+/// Whom the calling gateway is about to text, as the cloud knows them now.
+pub const CONTACT_NOW: &str = "/v1/gateways/self/contact";
 /// Gateways.
 pub const GATEWAYS: &str = "/v1/gateways";
 /// One gateway.
@@ -40,6 +42,8 @@ pub const LIMITS: &str = "/v1/patients/{id}/limits";
 pub const CONTACTS: &str = "/v1/patients/{id}/contacts";
 /// One contact.
 pub const CONTACT: &str = "/v1/patients/{id}/contacts/{contact}";
+/// An exercise with one contact.
+pub const CONTACT_TEST: &str = "/v1/patients/{id}/contacts/{contact}/test";
 /// A patient's assignments.
 pub const ASSIGNMENTS: &str = "/v1/patients/{id}/assignments";
 /// The open assignment of a patient.

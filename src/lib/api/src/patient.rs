@@ -28,6 +28,9 @@ pub struct Patient {
     pub language: Language,
     /// IANA zone of the home.
     pub time_zone: String,
+    /// The patient's own phone, E.164: asked first after some falls. Absent for whoever may not see contacts, too.
+    #[serde(default)]
+    pub phone: Option<String>,
     /// When the record was opened.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -61,6 +64,9 @@ pub struct NewPatient {
     /// IANA zone of the home; absent = "UTC".
     #[serde(default)]
     pub time_zone: Option<String>,
+    /// The patient's own phone, E.164. Spaces are taken out.
+    #[serde(default)]
+    pub phone: Option<String>,
 }
 
 /// What to change; absent = as it is.
@@ -86,6 +92,9 @@ pub struct PatientPatch {
     /// IANA zone of the home.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// The patient's own phone; "" = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
     /// `true` archives the record, `false` takes it back. A bound patient cannot be archived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,

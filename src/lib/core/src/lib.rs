@@ -3,6 +3,7 @@
 //! Nothing here opens a socket, a file or a clock: time and randomness come in as arguments.
 
 pub mod detect;
+pub mod ladder;
 pub mod noun;
 pub mod text;
 pub mod wire;

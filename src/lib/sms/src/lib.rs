@@ -1,7 +1,7 @@
 //! SMS: channels that carry texts, the outbox that never forgets or doubles one, and what people answer.
 //!
-//! Not for: whom to text and when to go on (the ladder, in gatewayd and cloudd), nor what the texts say
-//! (`medmon_core::text`).
+//! Not for: whom to text and when to go on (the ladder, in gatewayd and cloudd), nor what the texts
+//! and answers say (`medmon_core::text`).
 
 pub mod at;
 pub mod channel;
@@ -9,11 +9,9 @@ pub mod http;
 mod inbox;
 pub mod outbox;
 pub mod pump;
-pub mod replies;
 
 pub use at::{Modem, ModemOptions, ModemState};
 pub use channel::{Caps, Incoming, Outcome, Sms, SmsChannel};
 pub use http::{HttpChannel, HttpConfig, HttpError, HttpKind, HttpOptions};
 pub use outbox::{NewText, Outbox, OutboxError, Queued, Reason, Row, State};
 pub use pump::{Handed, pump, pump_due};
-pub use replies::{Reply, parse};

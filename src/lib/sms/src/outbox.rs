@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use medmon_core::noun::TextReason as Reason;
 use medmon_kit::{Clock, Database, sqlite};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -46,22 +47,6 @@ pub enum OutboxError {
     Database(#[from] sqlite::Error),
 }
 
-/// Why somebody is texted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The alert was raised, or worsened.
-    Raised,
-    /// Nobody has answered.
-    Again,
-    /// Somebody else takes care of it.
-    Answered,
-    /// The condition ended.
-    Over,
-    /// A marked exercise.
-    Drill,
-}
-
 /// How far a text has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +63,8 @@ pub enum State {
     Rejected,
     /// The network gave it up.
     Undelivered,
+    /// Taken back before it went out: it has become idle.
+    Withdrawn,
 }
 
 /// A text to be queued.
@@ -341,6 +328,19 @@ impl Outbox {
         }
         self.keep(&row).await;
         row
+    }
+
+    /// Takes a text back that waits: it does not go out, or not again. `key`: alert, contact, reason, step.
+    pub async fn withdraw(&self, key: (Uuid, Uuid, Reason, u32)) {
+        let stored = self.database.read(store::waiting).await.unwrap_or_default();
+        let kept = self.kept();
+        let mine = |row: &&Row| (row.alert, row.contact, row.reason, row.step) == key && row.waits();
+        let Some(mut row) = kept.iter().chain(&stored).find(mine).cloned() else { return };
+        match row.state {
+            State::MaybeSent => row.doubts = DOUBTS_MAX,
+            _ => row.state = State::Withdrawn,
+        }
+        self.keep(&row).await;
     }
 
     /// Takes in what the network says about a text; the text, if that is news.

@@ -22,8 +22,8 @@ pub fn words(fact: &Fact, alert: &Alert, words: &Words, zone: &TimeZone) -> Stri
             let condition = words.condition(*condition, alert.vital);
             join(&format!("{} {} {condition}", words.worsened, stars(*priority)), explanation)
         }
-        FactKind::Notified { contact: id, channel } => format!("{} {} ({channel})", words.to_contact, contact(id)),
-        FactKind::Delivered { contact: id } => format!("{} {} {}", words.to_contact, contact(id), words.delivered),
+        FactKind::Notified { contact: id, channel, .. } => format!("{} {} ({channel})", words.to_contact, contact(id)),
+        FactKind::Delivered { contact: id, .. } => format!("{} {} {}", words.to_contact, contact(id), words.delivered),
         FactKind::Acknowledged { name, audience: Audience::Ward, .. } => format!("{name} {}", words.takes_care),
         FactKind::Acknowledged { name, audience: Audience::Family, .. } => format!("{name} {} (SMS)", words.takes_care),
         FactKind::Silenced { until_us, reason } => {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::people::{one, unchanged};
 use super::{Client, Error, TIMEOUT, answer, header};
 use crate::gateway::{
-    Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer, NewGateway, Pair,
-    WaitQuery,
+    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer,
+    NewGateway, Pair, WaitQuery,
 };
 use crate::{frames, paths};
 
@@ -92,6 +92,13 @@ impl Client {
         let query = FactsQuery { after, wait_s: Some(wait_s) };
         let request = self.request(Method::GET, paths::FACTS).query(&query).timeout(TIMEOUT.max(wait(wait_s)));
         answer(paths::FACTS, self.send(request).await?).await
+    }
+
+    /// Whom the calling gateway is about to text, as the cloud knows them now. An emergency waits for the answer, so
+    /// the caller says for how long.
+    pub async fn contact_now(&self, query: &ContactQuery, timeout: Duration) -> Result<ContactNow, Error> {
+        let request = self.request(Method::GET, paths::CONTACT_NOW).query(query).timeout(timeout);
+        answer(paths::CONTACT_NOW, self.send(request).await?).await
     }
 
     /// A sign of life.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Client, Error, answer};
 use crate::assignment::{Assignment, Bind, DeviceHistory, Devices};
-use crate::contact::{Contact, ContactPatch, NewContact};
+use crate::contact::{Contact, ContactPatch, ContactTest, Drill, NewContact};
 use crate::limits::{LimitsPatch, PatientLimits};
 use crate::paths::{self, fill};
 use crate::patient::{NewPatient, Patient, PatientPatch, PatientQuery};
@@ -78,6 +78,11 @@ impl Client {
     /// Removes a contact.
     pub async fn remove_contact(&self, patient: Uuid, contact: Uuid) -> Result<(), Error> {
         self.delete(&two(paths::CONTACT, patient, contact)).await
+    }
+
+    /// Asks for an exercise with one contact. What comes of it: the drill alert that the gateway raises for them.
+    pub async fn test_contact(&self, patient: Uuid, contact: Uuid, test: &ContactTest) -> Result<Drill, Error> {
+        self.write(Method::POST, &two(paths::CONTACT_TEST, patient, contact), test).await
     }
 
     /// A patient's assignments, newest first.

@@ -145,6 +145,46 @@ pub struct Raised {
     pub settings_version: u64,
     /// What fired, for a clinician: "posture turned 78° and stayed, step 1.9 g".
     pub explanation: String,
+    /// A drill is for this contact only; `None` = for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Uuid>,
+}
+
+/// Why somebody is texted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextReason {
+    /// The patient is asked whether they are all right, before anybody is alarmed.
+    Ask,
+    /// The alert was raised, or worsened.
+    #[default]
+    Raised,
+    /// Nobody has answered.
+    Again,
+    /// In place of the texts beyond an hour's most, while somebody is still needed.
+    Summary,
+    /// In place of the texts beyond an hour's most, when nobody is.
+    Quiet,
+    /// Somebody else takes care of it.
+    Answered,
+    /// The condition ended.
+    Over,
+    /// A marked exercise.
+    Drill,
+    /// To somebody who wrote.
+    Reply,
+    /// The gateway's modem texts itself, to see that it can.
+    SelfTest,
+    /// A reason that a newer release knows.
+    #[serde(other)]
+    Other,
+}
+
+impl TextReason {
+    /// Whether who has it was alarmed.
+    pub fn alarms(self) -> bool {
+        matches!(self, Self::Raised | Self::Again | Self::Summary)
+    }
 }
 
 /// What a fact says.
@@ -168,11 +208,23 @@ pub enum FactKind {
         contact: Uuid,
         /// "modem", "http".
         channel: String,
+        /// Why they were texted.
+        #[serde(default)]
+        reason: TextReason,
+        /// Which text of that reason.
+        #[serde(default)]
+        step: u32,
     },
     /// The network reported its delivery.
     Delivered {
         /// The contact.
         contact: Uuid,
+        /// Why they were texted.
+        #[serde(default)]
+        reason: TextReason,
+        /// Which text of that reason.
+        #[serde(default)]
+        step: u32,
     },
     /// Somebody takes care of it.
     Acknowledged {
@@ -221,6 +273,19 @@ pub struct Fact {
     /// What.
     #[serde(flatten)]
     pub kind: FactKind,
+}
+
+impl Fact {
+    /// A fact that `author` ("gateway", "cloud") comes to by itself. Its id follows from author and `name`, so that saying
+    /// it again is no second fact.
+    pub fn of(author: &str, alert: Uuid, name: &str, at_us: UtcUs, kind: FactKind) -> Self {
+        // The gateway's names are older than the cloud's.
+        let id = match author {
+            "gateway" => Uuid::new_v5(&alert, name.as_bytes()),
+            _ => Uuid::new_v5(&alert, format!("{author}/{name}").as_bytes()),
+        };
+        Self { id, alert, at_us, author: author.to_owned(), kind }
+    }
 }
 
 /// The state of an alert, as the fold of its facts.
@@ -323,9 +388,15 @@ impl Alert {
             .max()
     }
 
-    /// On the board until cleared and acknowledged by the ward.
+    /// On the board until cleared and acknowledged by the ward. An exercise leaves it when somebody has answered or it
+    /// is over, unless it has become worse: nobody answered.
     pub fn open(&self) -> bool {
-        self.raised().is_some() && (self.cleared_us().is_none() || self.acknowledged(Audience::Ward).is_none())
+        let Some((_, raised)) = self.raised() else { return false };
+        let (cleared, ward) = (self.cleared_us().is_some(), self.acknowledged(Audience::Ward).is_some());
+        if raised.condition == Condition::Drill && self.priority() == Some(Priority::Low) {
+            return !cleared && !ward && self.acknowledged(Audience::Family).is_none();
+        }
+        !(cleared && ward)
     }
 }
 
@@ -351,6 +422,7 @@ mod tests {
             completed_us: 6,
             settings_version: 1,
             explanation: "142 bpm for 60 s at rest".into(),
+            contact: None,
         };
         let ack = |audience| FactKind::Acknowledged { by: Uuid::nil(), name: "Paul".into(), audience };
         prop_oneof![
@@ -360,7 +432,12 @@ mod tests {
                 condition: Condition::Tachycardia,
                 explanation: "154 bpm".into()
             }),
-            Just(FactKind::Notified { contact: Uuid::nil(), channel: "modem".into() }),
+            Just(FactKind::Notified {
+                contact: Uuid::nil(),
+                channel: "modem".into(),
+                reason: TextReason::Raised,
+                step: 0
+            }),
             Just(ack(Audience::Family)),
             Just(ack(Audience::Ward)),
             (0i64..50).prop_map(|until_us| FactKind::Silenced { until_us, reason: "care".into() }),

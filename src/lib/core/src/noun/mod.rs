@@ -13,13 +13,13 @@ pub mod vital;
 pub mod window;
 
 pub use access::{Action, Denied, Principal, Resource, Role, may};
-pub use alert::{Alert, Audience, Class, Condition, Direction, Fact, FactKind, Priority};
+pub use alert::{Alert, Audience, Class, Condition, Direction, Fact, FactKind, Priority, TextReason};
 pub use assignment::{Assignment, Binding};
 pub use envelope::{Envelope, Gap, Verdict};
 pub use limits::{Limit, Limits};
 pub use quality::{Quality, Reason};
 pub use reading::{ClockQuality, Ieee, Reading, ReadingId, Value};
-pub use settings::{Contact, Device, Ladder, Language, Place, Settings, is_e164};
+pub use settings::{Contact, Device, Drill, Ladder, Language, Place, Settings, is_e164};
 pub use technical::Technical;
 pub use vital::{Vital, VitalInfo};
 pub use window::Window;

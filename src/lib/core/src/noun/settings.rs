@@ -65,12 +65,28 @@ pub struct Ladder {
     pub undelivered_after_s: u32,
     /// After the last contact: repeat to all at this interval.
     pub repeat_s: u32,
+    /// A patient who is asked first has so long to answer.
+    pub ask_s: u32,
+    /// The most texts a contact gets in an hour; then one that sums up.
+    pub hourly: u32,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { next_after_s: 300, undelivered_after_s: 180, repeat_s: 900 }
+        Self { next_after_s: 300, undelivered_after_s: 180, repeat_s: 900, ask_s: 60, hourly: 6 }
     }
+}
+
+/// An exercise that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drill {
+    /// Asked for twice, it is one.
+    pub id: Uuid,
+    /// Whom to text; `None` = the first contact.
+    #[serde(default)]
+    pub contact: Option<Uuid>,
+    /// A gateway that hears of it later lets it be, UTC.
+    pub until_us: UtcUs,
 }
 
 /// A sensor on the allow-list.
@@ -106,6 +122,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Whom to text, in order.
     pub contacts: Vec<Contact>,
+    /// The patient's own phone: asked first after a fall that a wrist or a pocket shows. E.164.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient_phone: Option<String>,
     /// The ward's on-call number, after the contacts. E.164.
     pub on_call_phone: Option<String>,
     /// When to go on.
@@ -120,6 +139,9 @@ pub struct Settings {
     /// Sensors on the allow-list may join until then; `None` = nobody may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pair_until_us: Option<UtcUs>,
+    /// Exercises that were asked for and are not too old.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drills: Vec<Drill>,
     /// Language of screens and of contacts without one.
     pub language: Language,
     /// IANA zone for times in texts; empty = UTC.

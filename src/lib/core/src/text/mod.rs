@@ -4,6 +4,7 @@
 //! nor screens.
 
 pub mod gsm7;
+pub mod reply;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -56,12 +57,85 @@ pub enum Text<'a> {
         /// Of the drill.
         code: &'a str,
     },
+    /// The patient is asked before anybody is alarmed.
+    Ask {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+        /// Of the alert.
+        code: &'a str,
+    },
+    /// In place of the texts beyond an hour's most.
+    Summary {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+        /// Of the alerts that nobody has answered.
+        codes: &'a [String],
+    },
+    /// Asked how things are: an alarm is going on.
+    Open {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+        /// Of the alert.
+        code: &'a str,
+        /// Since when, local time.
+        at: &'a str,
+        /// Who takes care of it.
+        by: Option<&'a str>,
+    },
+    /// Asked how things are: no alarm, and not everything is heard.
+    Unheard {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+        /// Since when, local time.
+        at: &'a str,
+    },
+    /// Asked how things are: no alarm.
+    Calm {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+        /// Now, local time.
+        at: &'a str,
+    },
+    /// Asked for no more texts: why they go on.
+    Stop {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+    },
+    /// Answered, with several open and no code.
+    Which {
+        /// What the patient is called in texts.
+        nickname: &'a str,
+        /// Of the open alerts.
+        codes: &'a [String],
+    },
+    /// Answered what is not open.
+    NotOpen {
+        /// Of the open alerts.
+        codes: &'a [String],
+    },
+    /// Nobody can tell what was meant.
+    NotUnderstood {
+        /// Of an open alert, or empty.
+        code: &'a str,
+    },
+    /// To somebody who is no contact.
+    Stranger,
+    /// From a modem to itself.
+    SelfTest {
+        /// Tells it from others.
+        code: &'a str,
+    },
 }
 
+/// So many codes stand in one text.
+const CODES_MAX: usize = 5;
+
 /// The text in `language`, in letters of GSM-7 and within one segment of 160 septets.
+#[expect(clippy::too_many_lines, reason = "one catalogue, a line a text and language")]
 pub fn sms(language: Language, text: Text<'_>) -> String {
     use Language::{En, Fr};
     let name = |name: &str| gsm7::cut(&gsm7::transliterate(name), NAME_MAX);
+    let list = |codes: &[String]| codes.iter().take(CODES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
     match (language, text) {
         (En, Text::Raised { nickname, code, at }) => {
             format!("medmon {code}: {} may need help ({at}). Reply OK {code} if you take care of it.", name(nickname))
@@ -88,6 +162,102 @@ pub fn sms(language: Language, text: Text<'_>) -> String {
             format!("medmon TEST: this is an exercise, nothing happened. Reply OK {code}.")
         }
         (Fr, Text::Drill { code }) => format!("medmon TEST: exercice, il ne se passe rien. Répondez OK {code}."),
+        (En, Text::Ask { nickname, code }) => format!(
+            "medmon {code}: {}, are you all right? Then reply OK {code}. Without an answer your contacts are told in a minute.",
+            name(nickname)
+        ),
+        (Fr, Text::Ask { nickname, code }) => format!(
+            "medmon {code}: {}, tout va bien? Alors répondez OK {code}. Sans réponse, vos proches sont prévenus d'ici une minute.",
+            name(nickname)
+        ),
+        (En, Text::Summary { nickname, codes: [] }) => {
+            format!("medmon: many texts this hour. Every alarm for {} has ended or is taken care of.", name(nickname))
+        }
+        (Fr, Text::Summary { nickname, codes: [] }) => {
+            format!(
+                "medmon: trop de messages cette heure. Les alarmes pour {} sont finies ou prises en charge.",
+                name(nickname)
+            )
+        }
+        (En, Text::Summary { nickname, codes }) => format!(
+            "medmon: many texts this hour. Nobody has answered for {} yet: {}. Reply OK and the number.",
+            name(nickname),
+            list(codes)
+        ),
+        (Fr, Text::Summary { nickname, codes }) => format!(
+            "medmon: trop de messages cette heure. Personne n'a répondu pour {}: {}. Répondez OK et le numéro.",
+            name(nickname),
+            list(codes)
+        ),
+        (En, Text::Open { nickname, code, at, by: Some(by) }) => {
+            format!("medmon {code}: an alarm for {} since {at}. {} takes care of it.", name(nickname), name(by))
+        }
+        (Fr, Text::Open { nickname, code, at, by: Some(by) }) => {
+            format!("medmon {code}: une alarme pour {} depuis {at}. {} s'en occupe.", name(nickname), name(by))
+        }
+        (En, Text::Open { nickname, code, at, by: None }) => {
+            format!(
+                "medmon {code}: an alarm for {} since {at}. Nobody has answered. Reply OK {code} to take care of it.",
+                name(nickname)
+            )
+        }
+        (Fr, Text::Open { nickname, code, at, by: None }) => {
+            format!(
+                "medmon {code}: une alarme pour {} depuis {at}. Personne n'a répondu. Répondez OK {code} pour vous en occuper.",
+                name(nickname)
+            )
+        }
+        (En, Text::Unheard { nickname, at }) => {
+            format!("medmon: no alarm for {}, but not all sensors are heard, since {at}. Better call.", name(nickname))
+        }
+        (Fr, Text::Unheard { nickname, at }) => {
+            format!(
+                "medmon: aucune alarme pour {}, mais des capteurs se taisent depuis {at}. Mieux vaut appeler.",
+                name(nickname)
+            )
+        }
+        (En, Text::Calm { nickname, at }) => format!("medmon: no alarm for {} ({at}).", name(nickname)),
+        (Fr, Text::Calm { nickname, at }) => format!("medmon: aucune alarme pour {} ({at}).", name(nickname)),
+        (En, Text::Stop { nickname }) => format!(
+            "medmon: you are told only when {} may need help at once, so these texts go on. The care team can take you off the list.",
+            name(nickname)
+        ),
+        (Fr, Text::Stop { nickname }) => format!(
+            "medmon: ces messages viennent quand {} peut avoir besoin d'aide, donc ils continuent. L'équipe soignante peut vous retirer.",
+            name(nickname)
+        ),
+        (En, Text::Which { nickname, codes }) => {
+            format!("medmon: several alarms for {} are open: {}. Reply OK and the number.", name(nickname), list(codes))
+        }
+        (Fr, Text::Which { nickname, codes }) => {
+            format!("medmon: plusieurs alarmes pour {}: {}. Répondez OK et le numéro.", name(nickname), list(codes))
+        }
+        (En, Text::NotOpen { codes: [] }) => "medmon: no such alarm is open, nothing was done.".to_owned(),
+        (Fr, Text::NotOpen { codes: [] }) => "medmon: aucune alarme de ce genre, rien n'a été fait.".to_owned(),
+        (En, Text::NotOpen { codes }) => format!("medmon: no open alarm has that number. Open: {}.", list(codes)),
+        (Fr, Text::NotOpen { codes }) => format!("medmon: aucune alarme n'a ce numéro. En cours: {}.", list(codes)),
+        (En, Text::NotUnderstood { code: "" }) => {
+            "medmon: not understood. STATUS tells how things are. In an emergency call 112.".to_owned()
+        }
+        (Fr, Text::NotUnderstood { code: "" }) => {
+            "medmon: pas compris. STATUT donne des nouvelles. En cas d'urgence, appelez le 112.".to_owned()
+        }
+        (En, Text::NotUnderstood { code }) => {
+            format!("medmon: not understood, nothing was done. Reply OK {code} to take care of it, STATUS for news.")
+        }
+        (Fr, Text::NotUnderstood { code }) => {
+            format!(
+                "medmon: pas compris, rien n'a été fait. Répondez OK {code} pour vous en occuper, STATUT pour des nouvelles."
+            )
+        }
+        (En, Text::Stranger) => {
+            "medmon: this phone is on nobody's list here, nothing was done. In an emergency call 112.".to_owned()
+        }
+        (Fr, Text::Stranger) => {
+            "medmon: ce téléphone n'est sur aucune liste, rien n'a été fait. En cas d'urgence, appelez le 112."
+                .to_owned()
+        }
+        (_, Text::SelfTest { code }) => format!("medmon SELF-TEST {code}"),
     }
 }
 
@@ -118,6 +288,7 @@ mod tests {
     fn every_text_fits_one_segment_whatever_the_name() {
         let names =
             ["Jeanne", "Mémé du Château d'Œx", "€[]{}^~|\\€[]{}^~|\\€€", "ΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩ", "Фёдор", "", "\n"];
+        let codes = &["4821"; 8].map(str::to_owned)[..];
         for language in LANGUAGES {
             for name in names.map(str::to_owned).into_iter().chain(["x".repeat(20), "ç".repeat(200)]) {
                 let (nickname, by, code, at) = (name.as_str(), name.as_str(), "4821", "14h31");
@@ -127,11 +298,26 @@ mod tests {
                     Text::Answered { by, code },
                     Text::Over { nickname, code, at },
                     Text::Drill { code },
+                    Text::Ask { nickname, code },
+                    Text::Summary { nickname, codes },
+                    Text::Summary { nickname, codes: &[] },
+                    Text::Open { nickname, code, at, by: Some(by) },
+                    Text::Open { nickname, code, at, by: None },
+                    Text::Unheard { nickname, at },
+                    Text::Calm { nickname, at },
+                    Text::Stop { nickname },
+                    Text::Which { nickname, codes },
+                    Text::NotOpen { codes },
+                    Text::NotOpen { codes: &[] },
+                    Text::NotUnderstood { code },
+                    Text::NotUnderstood { code: "" },
+                    Text::Stranger,
+                    Text::SelfTest { code },
                 ] {
                     let text = sms(language, text);
                     let septets = gsm7::encode(&text);
                     assert!(septets.is_some_and(|septets| septets.len() <= 160), "{text}");
-                    assert!(text.contains("4821") && text.starts_with("medmon"), "{text}");
+                    assert!(text.starts_with("medmon"), "{text}");
                     assert!(!text.contains('\n'), "{text}");
                 }
             }

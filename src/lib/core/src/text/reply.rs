@@ -2,7 +2,7 @@
 //!
 //! When in doubt it is no acknowledgement: a wrong one would silence an alarm. Not for: whom a code belongs to.
 
-use medmon_core::text::gsm7;
+use super::gsm7;
 
 /// What somebody wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
