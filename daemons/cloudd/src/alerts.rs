@@ -125,6 +125,7 @@ pub fn detail(db: &Connection, caller: &Caller, id: Uuid) -> Result<AlertDetail,
     let mut facts: Vec<Fact> = fact::fold(db, id)?.facts().cloned().collect();
     let said = fact::said(db, id)?;
     facts.iter_mut().for_each(|fact| fact.at_us = *said.get(&fact.id).unwrap_or(&fact.at_us));
+    facts.sort_by_key(|fact| fact.at_us);
     if shown.explanation.is_none() {
         facts.iter_mut().for_each(plain);
     }
@@ -164,6 +165,7 @@ pub fn show(db: &Connection, caller: &Caller, row: &AlertRow) -> Result<Option<S
         // A nurse's words about a patient may name figures.
         silence_reason: silence_reason(&alert).filter(|_| figures),
         notices: notices(db, &alert)?,
+        taken_over_by: alert::taken_over_by(&alert).map(str::to_owned),
         open: alert.open(),
     }))
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use medmon_kit::config::ConfigError;
-use serde::{Deserialize, Serialize};
+use medmon_sms::HttpConfig;
+use serde::Deserialize;
 
 /// `[cloud]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CloudConfig {
     /// Where the API listens, as `address:port`; port 0 = any free one. Default `127.0.0.1:8080`.
@@ -19,6 +20,8 @@ pub struct CloudConfig {
     pub records: RecordsConfig,
     /// `[cloud.vitals]`.
     pub vitals: VitalsConfig,
+    /// `[cloud.sms]`.
+    pub sms: SmsConfig,
 }
 
 impl Default for CloudConfig {
@@ -29,12 +32,13 @@ impl Default for CloudConfig {
             public_url: None,
             records: RecordsConfig::default(),
             vitals: VitalsConfig::default(),
+            sms: SmsConfig::default(),
         }
     }
 }
 
 /// `[cloud.records]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordsConfig {
     /// Which store. Default `sqlite`, the only one in this release.
@@ -42,7 +46,7 @@ pub struct RecordsConfig {
 }
 
 /// The records stores of this release.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordsKind {
     /// A file under `data_dir`.
@@ -51,7 +55,7 @@ pub enum RecordsKind {
 }
 
 /// `[cloud.vitals]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VitalsConfig {
     /// Which store. Default `embedded`, the only one in this release.
@@ -59,12 +63,20 @@ pub struct VitalsConfig {
 }
 
 /// The vitals stores of this release.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VitalsKind {
     /// Files under `data_dir`.
     #[default]
     Embedded,
+}
+
+/// `[cloud.sms]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmsConfig {
+    /// `[cloud.sms.http]`: what carries texts while a gateway is not heard. Default none: then nobody is texted.
+    pub http: Option<HttpConfig>,
 }
 
 impl CloudConfig {
@@ -82,6 +94,11 @@ impl CloudConfig {
         if self.data_dir.as_os_str().is_empty() {
             return refuse("data_dir", String::new(), "write a folder, such as /var/lib/medmon/cloud");
         }
+        if let Some(Err(error)) = self.sms.http.as_ref().map(HttpConfig::check) {
+            let (key, file) = (format!("cloud.sms.http.{}", error.key), file.to_owned());
+            let value = error.value.map(|value| format!("\"{value}\""));
+            return Err(ConfigError { file, key, value, problem: error.problem });
+        }
         match &self.public_url {
             Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
                 refuse("public_url", url.clone(), "write an address, such as https://cloud.example")
@@ -97,7 +114,7 @@ mod tests {
 
     #[test]
     fn defaults_are_legal_and_a_bad_value_names_key_and_remedy() {
-        assert_eq!(CloudConfig::default().check("c.toml"), Ok(()));
+        CloudConfig::default().check("c.toml").unwrap();
         let bad = CloudConfig { listen: "8080".into(), ..CloudConfig::default() };
         let line = bad.check("c.toml").unwrap_err().to_string();
         assert_eq!(line, "c.toml: cloud.listen = \"8080\": write address:port, such as 127.0.0.1:8080");

@@ -20,6 +20,8 @@ const KEPT: usize = 1024;
 pub struct Events {
     ring: Mutex<Ring>,
     newest: watch::Sender<u64>,
+    /// The newest that is about an alert.
+    alerts: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl Events {
     /// An empty ring. Ids go on from the time of the start, so that they grow across restarts, too.
     pub fn new(now_us: UtcUs) -> Self {
         let before = now_us.max(1) as u64;
-        Self { ring: Mutex::new(Ring { before, kept: VecDeque::new() }), newest: watch::channel(before).0 }
+        Self { ring: Mutex::new(Ring { before, kept: VecDeque::new() }), newest: watch::channel(before).0, alerts: watch::channel(before).0 }
     }
 
     /// Adds a hint.
@@ -47,6 +49,9 @@ impl Events {
             ring.before = oldest.id;
         }
         self.newest.send_replace(id);
+        if kind == EventKind::Alert {
+            self.alerts.send_replace(id);
+        }
     }
 
     /// The id of the newest hint.
@@ -57,6 +62,11 @@ impl Events {
     /// Tells when there are newer hints.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
+    }
+
+    /// Tells when there are newer hints of alerts.
+    pub fn watch_alerts(&self) -> watch::Receiver<u64> {
+        self.alerts.subscribe()
     }
 
     /// Hints after `last` that `caller` may know of, and where to go on. An id that is not of this ring any more gives

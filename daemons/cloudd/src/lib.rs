@@ -1,13 +1,14 @@
 //! The cloud: ingest, vitals, records, alerts, events, and the API over them.
 //!
 //! In the order of the data: `http` takes a request and asks `auth` who it is; `ingest` judges envelopes and keeps
-//! them in `vitals` and `records`; `alerts` takes facts; `settings` and facts go down again; `board` and `events` are
-//! what people see. [`run`] installs nothing global, so that a demo runs it beside everything else.
+//! them in `vitals` and `records`; `alerts` takes facts; `settings` and facts go down again; `escalate` pages for whoever
+//! is not heard; `board` and `events` are what people see. [`run`] installs nothing global, so that a demo runs it beside everything else.
 
 pub mod alerts;
 pub mod auth;
 pub mod board;
 pub mod config;
+pub mod escalate;
 pub mod events;
 pub mod http;
 pub mod ingest;
@@ -35,6 +36,7 @@ use uuid::Uuid;
 
 pub use config::CloudConfig;
 
+use escalate::Escalation;
 use events::{Bells, Events};
 use ingest::Turns;
 use metrics::Metrics;
@@ -70,6 +72,9 @@ pub enum StartError {
     /// A store does not open.
     #[error("a store under cloud.data_dir does not open")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The SMS API cannot be used.
+    #[error("cloud: {0}")]
+    Sms(#[source] medmon_sms::HttpError),
     /// The address is taken or not of this machine.
     #[error("cloud.listen = \"{listen}\": cannot listen there; choose another address or port")]
     Listen {
@@ -227,6 +232,7 @@ pub struct Running {
     /// Its stores.
     pub cloud: Arc<Cloud>,
     server: JoinHandle<std::io::Result<()>>,
+    escalation: JoinHandle<()>,
     shutdown: CancellationToken,
 }
 
@@ -242,6 +248,9 @@ impl Running {
             ended = &mut self.server => Some(ended),
             () = self.shutdown.cancelled() => tokio::time::timeout(GRACE, &mut self.server).await.ok(),
         };
+        if tokio::time::timeout(GRACE, &mut self.escalation).await.is_err() {
+            self.escalation.abort();
+        }
         // A connection that was cut may live a little longer; the files are free from here on.
         drop(self.cloud.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         match ended {
@@ -262,13 +271,15 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
+    let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
+    let escalation = tokio::spawn(escalation.run(shutdown.clone()));
     // Hints are small and have to be there at once.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = http::router(Arc::clone(&cloud));
     let ended = shutdown.clone().cancelled_owned();
     let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(ended).await });
     tracing::info!(%address, "cloud listens");
-    Ok(Running { address, cloud, server, shutdown })
+    Ok(Running { address, cloud, server, escalation, shutdown })
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ pub struct Metrics {
     pub facts: Counter,
     /// Open streams of hints.
     pub listeners: Gauge,
+    /// Alerts that the cloud pages for, their gateways being silent.
+    pub taken_over: Gauge,
+    /// Texts that the cloud handed over.
+    pub texts: Counter,
 }
 
 impl Default for Metrics {
@@ -34,7 +38,14 @@ impl Default for Metrics {
         registry.register("envelopes", "Envelopes by verdict", Family::clone(&envelopes));
         registry.register("facts", "Facts pushed by gateways", Counter::clone(&facts));
         registry.register("listeners", "Open streams of hints", Gauge::clone(&listeners));
-        Self { registry, envelopes, facts, listeners }
+        let (taken_over, texts) = (Gauge::default(), Counter::default());
+        registry.register(
+            "taken_over",
+            "Alerts that the cloud pages for, their gateways being silent",
+            Gauge::clone(&taken_over),
+        );
+        registry.register("texts", "Texts that the cloud handed over", Counter::clone(&texts));
+        Self { registry, envelopes, facts, listeners, taken_over, texts }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use medmon_api::Client;
 use medmon_api::gateway::ContactQuery;
-use medmon_core::noun::{Contact, Settings};
+use medmon_core::noun::{Contact, Settings, is_e164};
 
 /// The longest that a text waits for the answer. The contract allows two seconds; from the reading to the modem there
 /// are 1.5 in all.
@@ -49,7 +49,7 @@ impl Lookup {
             Ok(Ok(now)) if now.epoch > settings.epoch => Found::Newer,
             Ok(Ok(now)) => match now.contact {
                 // Somebody else in their place is for the next Settings to say.
-                Some(found) if found.id == contact.id => Found::Contact(found),
+                Some(found) if found.id == contact.id && is_e164(&found.phone) => Found::Contact(found),
                 _ => Found::Local,
             },
             Ok(Err(error)) => {
@@ -107,6 +107,7 @@ mod tests {
         for (answer, online) in [
             (now(4, None), true),
             (now(5, Some(&Contact { id: Uuid::from_u128(8), ..moved.clone() })), true),
+            (now(5, Some(&paul("07 11"))), true),
             (Some("{\"epoch\":".into()), true),
             (Some("<html>sign in to the guest network</html>".into()), true),
             (None, true),

@@ -121,7 +121,7 @@ pub async fn push_facts(
     let (gateway, site) = (who.gateway, who.caller.principal.site);
     app.metrics.facts.inc_by(body.value.len() as u64);
     let work = move |tx: &crate::records::Tx<'_>| {
-        gateway::heard(tx, gateway)?;
+        gateway::heard_of_alerts(tx, gateway)?;
         alerts::take(tx, gateway, site, &body.value)
     };
     app.write(who.caller, work).await.map(Json)

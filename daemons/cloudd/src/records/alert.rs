@@ -2,7 +2,7 @@
 
 use medmon_api::PageQuery;
 use medmon_api::alert::AlertQuery;
-use medmon_core::noun::{Action, Priority, Resource};
+use medmon_core::noun::{Action, Alert, Audience, Class, FactKind, Priority, Resource};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
@@ -64,16 +64,36 @@ pub fn refold(tx: &Tx<'_>, id: Uuid) -> Result<AlertRow, Refusal> {
         None => None,
     };
     tx.db.execute(
-        "UPDATE alert SET patient = ?2, raised_us = ?3, priority = ?4, open = ?5 WHERE id = ?1",
+        "UPDATE alert SET patient = ?2, raised_us = ?3, priority = ?4, open = ?5, pages = ?6 WHERE id = ?1",
         params![
             key(id),
             patient.map(key),
             raised.map(|(fact, _)| fact.at_us),
             alert.priority().map(rank),
-            alert.open()
+            alert.open(),
+            pages(&alert)
         ],
     )?;
     get(tx.db, id)
+}
+
+/// Whether somebody has to page for an alert (1), and whether that is the cloud (2): `records::paging` looks for it.
+fn pages(alert: &Alert) -> i64 {
+    let body = alert.raised().is_some_and(|(_, raised)| raised.class == Class::Physiological);
+    let urgent = body && alert.priority() == Some(Priority::High) && alert.cleared_us().is_none();
+    let answered = [Audience::Family, Audience::Ward].into_iter().any(|whose| alert.acknowledged(whose).is_some());
+    match taken_over_by(alert) {
+        Some(fact::CLOUD) => 2,
+        _ => i64::from(urgent && !answered),
+    }
+}
+
+/// Who was the last to take over the paging, if anybody did: "cloud", "gateway".
+pub fn taken_over_by(alert: &Alert) -> Option<&str> {
+    alert.facts().rev().find_map(|fact| match &fact.kind {
+        FactKind::TakenOver { by } => Some(by.as_str()),
+        _ => None,
+    })
 }
 
 /// Alerts that the caller may see, newest first. A `patient` narrows to one.

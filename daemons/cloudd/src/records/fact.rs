@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use medmon_core::noun::{Alert, Fact, UtcUs};
+use medmon_core::noun::{Alert, Fact, FactKind, UtcUs};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,12 +10,15 @@ use uuid::Uuid;
 use super::{Tx, all, json, key, maybe, one, uuid};
 use crate::refusal::Refusal;
 
+/// The author of what the cloud itself says.
+pub const CLOUD: &str = "cloud";
+
 /// Who told a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The gateway the alert belongs to.
     Gateway,
-    /// Somebody of the ward, by the API: goes down to the gateway.
+    /// Somebody of the ward by the API, or the cloud itself: goes down to the gateway.
     Ward,
 }
 
@@ -86,12 +89,19 @@ pub fn cursor(db: &Connection, gateway: Uuid) -> Result<u64, Refusal> {
     one(db, sql, [key(gateway)], |row| row.get::<_, i64>(0).map(|seq| seq as u64), "gateway", gateway)
 }
 
+/// What became of the cloud's own texts is dated by its own clock: the ladder counts from it, and nothing is asked again
+/// because of it.
+fn by_our_clock(fact: &Fact) -> bool {
+    fact.author == CLOUD && matches!(fact.kind, FactKind::Notified { .. } | FactKind::Delivered { .. })
+}
+
 /// How a fact of the ward is dated among those of the home: right after what the ward knew.
 ///
 /// Not by this clock: a home that was cut off may have worsened before the ward acknowledged, and tells it only after;
 /// that must ask again. Homes' clocks differ, too. When it was really said: [`said`].
 pub fn after_newest(alert: &Alert, now_us: UtcUs) -> UtcUs {
-    alert.facts().next_back().map_or(now_us, |newest| newest.at_us.saturating_add(1))
+    let newest = alert.facts().rev().find(|fact| !by_our_clock(fact));
+    newest.map_or(now_us, |newest| newest.at_us.saturating_add(1))
 }
 
 /// When the ward said its facts about an alert, by this clock.

@@ -147,9 +147,29 @@ pub fn heard(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     changed_one(tx.db.execute(sql, params![key(id), tx.now_us()])?)
 }
 
+/// Facts of a gateway arrived: it pages, unless it last said that its modem does not answer.
+pub fn heard_of_alerts(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
+    heard(tx, id)?;
+    let sql = "SELECT heartbeat FROM gateway WHERE id = ?1";
+    let beat = one(tx.db, sql, [key(id)], |row| row.get::<_, Option<String>>(0), "gateway", id)?;
+    let beat = beat.map(|text| super::json::<Heartbeat>(&text)).transpose()?;
+    pages(tx, id, beat.and_then(|beat| beat.modem_ok))
+}
+
+/// A gateway proves that it can page: what lets it keep its lease. Not the cloud's largest time so far: after that was
+/// set back, nobody could lose the lease for as long.
+fn pages(tx: &Tx<'_>, id: Uuid, modem_ok: Option<bool>) -> Result<(), Refusal> {
+    if modem_ok == Some(false) {
+        return Ok(());
+    }
+    let sql = "UPDATE gateway SET pages_us = ?2 WHERE id = ?1";
+    changed_one(tx.db.execute(sql, params![key(id), tx.now_us()])?)
+}
+
 /// Takes a heartbeat: the Settings in force, and whether the binding is confirmed.
 pub fn heartbeat(tx: &Tx<'_>, id: Uuid, beat: &Heartbeat) -> Result<(), Refusal> {
     heard(tx, id)?;
+    pages(tx, id, beat.modem_ok)?;
     let before = in_force(tx.db, id)?;
     let text = serde_json::to_string(beat).map_err(Refusal::internal)?;
     let sql = "UPDATE gateway SET heartbeat = ?2, in_force_version = ?3 WHERE id = ?1";

@@ -15,6 +15,7 @@ pub mod feeling;
 pub mod gateway;
 pub mod limits;
 pub mod once;
+pub mod paging;
 pub mod patient;
 pub mod principal;
 pub mod report;

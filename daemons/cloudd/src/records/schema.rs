@@ -244,9 +244,9 @@ CREATE INDEX drill_of_patient ON drill (patient, until_us);
 -- when a gateway last proved that it can page
 ALTER TABLE gateway ADD COLUMN pages_us BIGINT;
 UPDATE gateway SET pages_us = heard_us;
--- 1: escalation has to look at it. More than have to do no harm
-ALTER TABLE alert ADD COLUMN escalates BIGINT NOT NULL DEFAULT 0;
-UPDATE alert SET escalates = 1 WHERE open = 1 AND priority = 3;
-CREATE INDEX alert_escalates ON alert (gateway) WHERE escalates = 1;
+-- 1: somebody has to page for it; 2: the cloud does. One too many does no harm
+ALTER TABLE alert ADD COLUMN pages BIGINT NOT NULL DEFAULT 0;
+UPDATE alert SET pages = 1 WHERE open = 1 AND priority = 3;
+CREATE INDEX alert_pages ON alert (gateway) WHERE pages > 0;
 ",
 ];

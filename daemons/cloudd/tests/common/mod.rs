@@ -9,6 +9,7 @@ use medmon_api::assignment::Assignment;
 use medmon_api::gateway::{Enrol, Heartbeat, NewGateway};
 use medmon_api::patient::{NewPatient, Patient};
 use medmon_api::ward::{NewWard, Ward};
+use medmon_cloudd::config::SmsConfig;
 use medmon_cloudd::{CloudConfig, Running, run};
 use medmon_core::noun::alert::Raised;
 use medmon_core::noun::{
@@ -35,25 +36,32 @@ pub struct World {
     pub doctor: Client,
     pub nurse: Client,
     pub ward: Ward,
+    pub sms: SmsConfig,
 }
 
-pub async fn start(folder: &Path, clock: &Clock, shutdown: &CancellationToken) -> Running {
-    let config = CloudConfig { listen: "127.0.0.1:0".into(), data_dir: folder.into(), ..CloudConfig::default() };
+pub async fn start(folder: &Path, clock: &Clock, shutdown: &CancellationToken, sms: &SmsConfig) -> Running {
+    let (listen, data_dir, sms) = ("127.0.0.1:0".into(), folder.into(), sms.clone());
+    let config = CloudConfig { listen, data_dir, sms, ..CloudConfig::default() };
     run(config, clock.clone(), shutdown.clone()).await.unwrap()
 }
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(1.0, SmsConfig::default()).await
+    }
+
+    /// With a clock that runs `speed` times as fast, and something that carries texts.
+    pub async fn with(speed: f64, sms: SmsConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::scaled(1.0, T0);
+        let clock = Clock::scaled(speed, T0);
         let shutdown = CancellationToken::new();
-        let running = start(folder.path(), &clock, &shutdown).await;
+        let running = start(folder.path(), &clock, &shutdown, &sms).await;
         let admin = client(&running, Role::Admin, None, None).await;
         let new = NewWard { name: "Les Tilleuls".into(), on_call_phone: Some("+33 1 23 45 67 89".into()) };
         let ward = admin.add_ward(&new).await.unwrap();
         let doctor = client(&running, Role::Doctor, None, None).await;
         let nurse = client(&running, Role::Nurse, Some(&ward.name), None).await;
-        Self { folder, clock, shutdown, running, admin, doctor, nurse, ward }
+        Self { folder, clock, shutdown, running, admin, doctor, nurse, ward, sms }
     }
 
     pub async fn client(&self, role: Role, ward: Option<&str>, patient: Option<Uuid>) -> Client {
@@ -85,11 +93,17 @@ impl World {
     }
 
     /// Ends the cloud and starts it again on the same files, at the same clock.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
+    }
+
+    /// The same; `away` moves the clock while the cloud is away.
+    pub async fn restart_after(mut self, away: impl FnOnce(&Clock)) -> Self {
         self.shutdown.cancel();
         self.running.finished().await.unwrap();
+        away(&self.clock);
         self.shutdown = CancellationToken::new();
-        self.running = start(self.folder.path(), &self.clock, &self.shutdown).await;
+        self.running = start(self.folder.path(), &self.clock, &self.shutdown, &self.sms).await;
         self.admin = client(&self.running, Role::Admin, None, None).await;
         self.doctor = client(&self.running, Role::Doctor, None, None).await;
         self.nurse = client(&self.running, Role::Nurse, Some(&self.ward.name), None).await;

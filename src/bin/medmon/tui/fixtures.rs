@@ -51,6 +51,7 @@ pub fn alert(number: u128, condition: Condition, vital: Vital, priority: Priorit
         silenced_until: None,
         silence_reason: None,
         notices: Vec::new(),
+        taken_over_by: None,
         open: true,
     }
 }

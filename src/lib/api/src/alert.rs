@@ -91,6 +91,9 @@ pub struct Alert {
     pub silence_reason: Option<String>,
     /// Who was texted, in the order of the first text.
     pub notices: Vec<Notice>,
+    /// Who was the last to take over the paging: "cloud", "gateway"; absent = nobody had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over_by: Option<String>,
     /// On the board until cleared and acknowledged by the ward.
     pub open: bool,
 }
