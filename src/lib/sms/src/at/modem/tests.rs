@@ -272,7 +272,7 @@ async fn a_text_stays_on_the_sim_until_somebody_has_taken_care_of_it() {
 async fn a_long_text_is_put_together_and_an_incomplete_one_given_out() {
     let part = |number: u8, text: &str| {
         let septets = medmon_core::text::gsm7::encode(text).unwrap();
-        let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02X}")).collect::<String>();
+        let hex = |octets: &[u8]| octets.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02X}"));
         let length = hex(&[7 + septets.len() as u8]);
         let data = hex(&super::super::gsm7::pack(&septets, 1));
         format!("00440B913336991800F1000062114241134000{length}0500037702{number:02X}{data}")
