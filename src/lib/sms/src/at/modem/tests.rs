@@ -29,6 +29,8 @@ struct Script {
     answers: VecDeque<Answer>,
     stored: BTreeMap<u32, String>,
     pin: Option<String>,
+    /// Three wrong ones: only the PUK helps.
+    blocked: bool,
     unlocked: bool,
     pins_tried: u32,
     frozen: bool,
@@ -109,6 +111,7 @@ impl Fake {
         }
         script.commands.push(line.to_owned());
         match line.split_once('=').unwrap_or((line, "")) {
+            ("AT+CPIN?", _) if script.blocked => ok("+CPIN: SIM PUK"),
             ("AT+CPIN?", _) if script.pin.is_some() && !script.unlocked => ok("+CPIN: SIM PIN"),
             ("AT+CPIN?", _) => ok("+CPIN: READY"),
             ("AT+CPIN", pin) => {
@@ -365,6 +368,11 @@ async fn a_wrong_pin_is_tried_once_and_never_again() {
         Clock::scaled(1.0, 0).sleep(Duration::from_hours(1)).await;
         assert_eq!(bench.fake.edit(|script| script.pins_tried), u32::from(pin.is_some()));
     }
+    let bench = Bench::with_pin(Script { blocked: true, ..locked() }, Some("1234"));
+    bench
+        .until(|state| matches!(state, ModemState::Lost { reason } if reason.contains("unblock it with its PUK")))
+        .await;
+    assert_eq!(bench.fake.edit(|script| script.pins_tried), 0);
 }
 
 #[tokio::test(start_paused = true)]
