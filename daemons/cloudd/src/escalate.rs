@@ -124,7 +124,8 @@ impl Escalation {
     /// What was handed over before an end in the middle is told now.
     async fn remember(&mut self) {
         let rows = self.rows().await;
-        let told: Vec<_> = rows.iter().rev().flat_map(|row| [self.notified(row, None), delivered(row)]).flatten().collect();
+        let told: Vec<_> =
+            rows.iter().rev().flat_map(|row| [self.notified(row, None), delivered(row)]).flatten().collect();
         match self.cloud.records.read(move |db| paging::unknown(db, told)).await {
             Ok(unknown) => self.unsaved.extend(unknown),
             Err(error) => tracing::error!(%error, "what became of earlier texts is not told"),

@@ -1,8 +1,8 @@
 //! Contacts: whom the gateway texts, in order. A removed one keeps its name for the alerts that texted it.
 
 use medmon_api::contact::{Contact, ContactPatch, NewContact};
-use medmon_api::gateway::ContactNow;
 use medmon_api::event::EventKind;
+use medmon_api::gateway::ContactNow;
 use medmon_core::noun::{self, Action};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;

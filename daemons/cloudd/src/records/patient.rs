@@ -3,7 +3,7 @@
 use medmon_api::event::EventKind;
 use medmon_api::patient::{NewPatient, Patient, PatientPatch, PatientQuery};
 use medmon_api::{Page, PageQuery, time};
-use medmon_core::noun::{Action, Resource};
+use medmon_core::noun::{Action, Resource, Settings};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -12,8 +12,7 @@ use super::{Tx, all, assignment, changed_one, gateway, key, maybe_uuid, one, pho
 use crate::records::Caller;
 use crate::refusal::{Refusal, conflict};
 
-const COLUMNS: &str =
-    "id, site, ward, name, nickname, birth_year, language, time_zone, phone, created_us, archived_us";
+const COLUMNS: &str = "id, site, ward, name, nickname, birth_year, language, time_zone, phone, created_us, archived_us";
 
 /// One patient, with the open assignment.
 pub fn get(db: &Connection, id: Uuid) -> Result<Patient, Refusal> {
@@ -33,6 +32,22 @@ pub fn shown(mut patient: Patient, caller: &Caller) -> Patient {
         patient.phone = None;
     }
     patient
+}
+
+/// Who is texted for a patient beside the contacts, in the form of Settings: the patient, and whoever is on call.
+pub fn phones(db: &Connection, id: Uuid) -> Result<Settings, Refusal> {
+    let sql = "SELECT p.nickname, p.phone, p.language, w.on_call_phone FROM patient p LEFT JOIN ward w ON w.id = p.ward
+               WHERE p.id = ?1";
+    let settings = |row: &Row<'_>| {
+        Ok(Settings {
+            nickname: row.get(0)?,
+            patient_phone: row.get(1)?,
+            language: unword(row.get(2)?)?,
+            on_call_phone: row.get(3)?,
+            ..Settings::default()
+        })
+    };
+    one(db, sql, [key(id)], settings, "patient", id)
 }
 
 /// Patients that the caller may see, by name.
@@ -78,7 +93,8 @@ pub fn list(
     let mut page = paged(items, page, |patient| patient.id.to_string());
     // The statement narrows, `may` decides.
     page.items.retain(|patient| caller.can(Action::ReadPatient, &resource(patient)));
-    page.items = page.items.into_iter().map(|patient| complete(db, shown(patient, caller))).collect::<Result<_, _>>()?;
+    page.items =
+        page.items.into_iter().map(|patient| complete(db, shown(patient, caller))).collect::<Result<_, _>>()?;
     Ok(page)
 }
 

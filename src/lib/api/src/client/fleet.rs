@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::people::{one, unchanged};
 use super::{Client, Error, TIMEOUT, answer, header};
 use crate::gateway::{
-    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer, NewGateway, Pair,
-    WaitQuery,
+    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer,
+    NewGateway, Pair, WaitQuery,
 };
 use crate::{frames, paths};
 
