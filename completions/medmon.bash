@@ -160,11 +160,17 @@ _medmon() {
             medmon__subcmd__limits,show)
                 cmd="medmon__subcmd__limits__subcmd__show"
                 ;;
+            medmon__subcmd__local,ack)
+                cmd="medmon__subcmd__local__subcmd__ack"
+                ;;
             medmon__subcmd__local,alerts)
                 cmd="medmon__subcmd__local__subcmd__alerts"
                 ;;
             medmon__subcmd__local,devices)
                 cmd="medmon__subcmd__local__subcmd__devices"
+                ;;
+            medmon__subcmd__local,drill)
+                cmd="medmon__subcmd__local__subcmd__drill"
                 ;;
             medmon__subcmd__local,gaps)
                 cmd="medmon__subcmd__local__subcmd__gaps"
@@ -1784,12 +1790,54 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__local)
-            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help status tap alerts sms gaps devices unmatched pair radio"
+            opts="-o -q -v -h --socket --output --quiet --url --config --no-color --lang --verbose --yes --help status tap alerts sms gaps devices unmatched pair drill ack radio"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__local__subcmd__ack)
+            opts="-o -q -v -h --by --socket --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1866,6 +1914,52 @@ _medmon() {
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__local__subcmd__drill)
+            opts="-o -q -v -h --contact --for --socket --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --contact)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

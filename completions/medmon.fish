@@ -1036,30 +1036,32 @@ complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l socket -d 'The gateway\'s socket' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "status" -d 'How the gateway is'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "tap" -d 'Accepted readings, one a line'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "alerts" -d 'Alerts of this home'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "sms" -d 'Texts, sent and waiting'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "gaps" -d 'Readings that were lost here, and why'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "devices" -d 'Sensors it hears'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "unmatched" -d 'Attributes of sensors that no mapping row is for, each with a row to begin with'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "pair" -d 'Lets sensors join while it runs'
-complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair radio" -f -a "radio" -d 'The Zigbee network of this home'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "status" -d 'How the gateway is'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "tap" -d 'Accepted readings, one a line'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "alerts" -d 'Alerts of this home'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "sms" -d 'Texts, sent and waiting'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "gaps" -d 'Readings that were lost here, and why'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "devices" -d 'Sensors it hears'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "unmatched" -d 'Attributes of sensors that no mapping row is for, each with a row to begin with'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "pair" -d 'Lets sensors join while it runs'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "drill" -d 'An exercise: a marked alarm from a virtual reading to a contact\'s reply, which it waits for'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "ack" -d 'Acknowledges an alert on the spot: the texts to relatives stop, the ward still sees it'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and not __fish_seen_subcommand_from status tap alerts sms gaps devices unmatched pair drill ack radio" -f -a "radio" -d 'The Zigbee network of this home'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -l socket -d 'The gateway\'s socket' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from status" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
@@ -1183,6 +1185,39 @@ complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from pair" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l contact -d 'Whom to text: a name, or the beginning of an id; the first contact if it is left out' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l for -d 'How long to wait for the reply' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from drill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l by -d 'Who takes care of it' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l socket -d 'The gateway\'s socket' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from ack" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -l socket -d 'The gateway\'s socket' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand local; and __fish_seen_subcommand_from radio" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'

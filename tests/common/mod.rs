@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use medmon_api::alert::AlertQuery;
@@ -158,6 +158,8 @@ pub struct Home {
     pub real: Clock,
     /// The home's machine; its UTC may be moved.
     pub machine: Clock,
+    /// Who runs the cloud.
+    pub admin: Client,
     /// Who keeps the records.
     pub doctor: Client,
     /// Whose home it is.
@@ -167,7 +169,7 @@ pub struct Home {
     /// Its internet.
     pub link: Link,
     /// Its radio.
-    pub dongle: Dongle,
+    pub dongle: Arc<Dongle>,
     /// How it is started.
     pub config: GatewayConfig,
     stop: CancellationToken,
@@ -180,8 +182,12 @@ pub const STRAP: u64 = 0x0012_4b00_2a5c_0d01;
 impl Home {
     /// Under `folder`.
     pub async fn new(folder: &Path) -> Self {
+        Self::by(folder, Clock::system(), Clock::system()).await
+    }
+
+    /// Under `folder`, with the world's clock and that of the home's machine.
+    pub async fn by(folder: &Path, real: Clock, machine: Clock) -> Self {
         let stop = CancellationToken::new();
-        let (real, machine) = (Clock::system(), Clock::system());
         let data_dir = folder.join("cloud");
         let cloud = CloudConfig { listen: "127.0.0.1:0".into(), data_dir, ..CloudConfig::default() };
         let cloud = medmon_cloudd::run(cloud, real.clone(), stop.clone()).await.unwrap();
@@ -203,7 +209,7 @@ impl Home {
         let strap = Device { ieee: Ieee(STRAP), label: String::new(), vitals: vec![Vital::HEART_RATE], place: None };
         doctor.set_devices(patient, &Devices { devices: vec![strap], ..Devices::default() }).await.unwrap();
         let link = Link::open(cloud.address).unwrap();
-        let dongle = Dongle::open(DongleOptions::default(), real.clone()).unwrap();
+        let dongle = Arc::new(Dongle::open(DongleOptions::default(), real.clone()).unwrap());
         dongle.know(DeviceSpec::sensor(STRAP, "medmon-sensor", &[air::CLUSTER_HEART_RATE]));
         let mut config = GatewayConfig { data_dir: folder.join("gateway"), ..GatewayConfig::default() };
         config.radio.port = dongle.port().to_owned();
@@ -212,7 +218,7 @@ impl Home {
         let added = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
         medmon_gatewayd::enrol(&config, &added.code, &machine).await.unwrap();
         doctor.bind(patient, added.gateway.id).await.unwrap();
-        Self { real, machine, doctor, patient, gateway: added.gateway.id, link, dongle, config, stop, cloud }
+        Self { real, machine, admin, doctor, patient, gateway: added.gateway.id, link, dongle, config, stop, cloud }
     }
 
     /// Starts the gateway and waits until its radio runs.

@@ -28,7 +28,12 @@ struct Outcome {
 }
 
 /// Services that tests start for themselves: what has to be there, and the package that brings it.
-const SERVICES: &[(&str, &str)] = &[("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")];
+const SERVICES: &[(&str, &str)] = &[
+    ("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"),
+    ("/usr/sbin/bearerbox", "kannel"),
+    ("/usr/bin/gammu-smsd", "gammu-smsd"),
+    ("/usr/sbin/smsd", "smstools"),
+];
 
 /// Builds once, runs the wanted suites one after the other, prints a table.
 pub fn run(wanted: &[String]) -> anyhow::Result<ExitCode> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use medmon_core::noun::{Device, Ieee, Language, Place, Vital, is_e164};
 
 use medmon_kit::config::ConfigError;
+use medmon_sms::http::HttpConfig;
 
 use crate::broker::RabbitUrl;
 use crate::radio::map::{Map, Row};
@@ -193,8 +194,33 @@ impl Default for DiskConfig {
 pub struct SmsConfig {
     /// Whom to text while Settings name nobody. E.164.
     pub fallback_phone: Option<String>,
-    /// A GSM modem; absent = this gateway cannot text by itself.
+    /// Day of the month of the exercise, 1-28; 0 = none; absent = a day of this gateway's own.
+    pub drill_day: Option<u8>,
+    /// What carries texts, in this order; empty = what is configured, the modem first.
+    pub channels: Vec<Channel>,
+    /// A GSM modem.
     pub modem: Option<ModemConfig>,
+    /// An HTTP API. With neither, this gateway cannot text by itself.
+    pub http: Option<HttpConfig>,
+}
+
+/// What carries texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// `[gateway.sms.modem]`
+    Modem,
+    /// `[gateway.sms.http]`
+    Http,
+}
+
+impl SmsConfig {
+    /// What carries texts, in order.
+    pub fn channels(&self) -> Vec<Channel> {
+        let all = [(Channel::Modem, self.modem.is_some()), (Channel::Http, self.http.is_some())];
+        let configured = all.into_iter().filter(|(_, there)| *there).map(|(channel, _)| channel);
+        if self.channels.is_empty() { configured.collect() } else { self.channels.clone() }
+    }
 }
 
 /// `[gateway.sms.modem]`
@@ -209,6 +235,25 @@ pub struct ModemConfig {
     /// A file that holds the SIM's PIN.
     #[serde(default)]
     pub pin_file: Option<PathBuf>,
+    /// The SIM's own number, E.164: once a week it is texted.
+    #[serde(default)]
+    pub number: Option<String>,
+}
+
+impl ModemConfig {
+    /// The SIM's PIN, if there is one that can be read.
+    pub fn pin(&self) -> Option<String> {
+        let file = self.pin_file.as_deref()?;
+        match std::fs::read_to_string(file) {
+            Ok(pin) => Some(pin.trim().to_owned()),
+            // A home that detects and keeps is worth more than none; a SIM without a PIN works all the same.
+            Err(error) => {
+                let key = "gateway.sms.modem.pin_file";
+                tracing::error!(%error, file = %file.display(), "{key} cannot be read; tried without a PIN");
+                None
+            }
+        }
+    }
 }
 
 fn modem_baud() -> u32 {
@@ -271,6 +316,22 @@ impl GatewayConfig {
         if let Some(phone) = self.sms.fallback_phone.as_deref().filter(|phone| !is_e164(phone)) {
             let problem = "write it as +33612345678 (E.164)";
             return Err(refuse("sms.fallback_phone", Some(format!("\"{phone}\"")), problem));
+        }
+        for (name, channel, there) in
+            [("modem", Channel::Modem, self.sms.modem.is_some()), ("http", Channel::Http, self.sms.http.is_some())]
+        {
+            if self.sms.channels.contains(&channel) && !there {
+                let problem = format!("there is no [gateway.sms.{name}]: add it, or leave the channel out");
+                return Err(refuse("sms.channels", Some(format!("\"{name}\"")), &problem));
+            }
+        }
+        let number = self.sms.modem.as_ref().and_then(|modem| modem.number.as_deref());
+        if let Some(phone) = number.filter(|phone| !is_e164(phone)) {
+            let problem = "write it as +33612345678 (E.164)";
+            return Err(refuse("sms.modem.number", Some(format!("\"{phone}\"")), problem));
+        }
+        if let Some(day) = self.sms.drill_day.filter(|day| *day > 28) {
+            return Err(refuse("sms.drill_day", Some(day.to_string()), "must be 1 to 28, or 0 for none"));
         }
         jiff::tz::TimeZone::get(&self.time_zone).map(drop).map_err(|_| {
             let problem = "not an IANA zone, such as Europe/Paris";

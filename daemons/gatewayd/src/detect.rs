@@ -14,10 +14,11 @@ use uuid::Uuid;
 
 use medmon_core::detect::{Change, Detectors, EpisodeKey, Finding};
 use medmon_core::noun::alert::Raised;
-use medmon_core::noun::{Fact, FactKind, MonoUs, Reading, Settings, UtcUs};
+use medmon_core::noun::{Fact, FactKind, MonoUs, Reading, Settings, UtcUs, Vital};
 use medmon_kit::{Clock, service, sqlite};
 
 use crate::broker::{Broker, Delivery, Stage};
+use crate::drill;
 use crate::facts::Facts;
 use crate::radio::RadioState;
 use crate::seen::Seen;
@@ -83,6 +84,9 @@ impl State {
         let reading = &delivery.reading;
         if !self.seen.insert(reading.id) || reading.epoch != settings.epoch {
             return Vec::new();
+        }
+        if reading.vital == Vital::GATEWAY {
+            return vec![drill::raised(reading, settings, install)];
         }
         let findings = self.detectors.reading(reading, settings);
         let at = Moment { mono_us: reading.mono_us, utc_us: reading.utc_us };
@@ -308,7 +312,7 @@ fn name(kind: &FactKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use medmon_core::noun::{Value, Vital};
+    use medmon_core::noun::Value;
 
     use super::*;
     use crate::broker::Embedded;

@@ -66,7 +66,8 @@ impl State {
     /// Takes one reading in. `false`: it was there already.
     pub fn take(&mut self, reading: &Reading, settings: &Settings) -> bool {
         let new = self.seen.insert(reading.id);
-        if new {
+        // An exercise is in nobody's record.
+        if new && reading.vital != Vital::GATEWAY {
             self.fold(reading, settings);
         }
         new

@@ -49,6 +49,8 @@ pub struct Health {
     pub heard: DevicesHeard,
     /// The modem, if there is one.
     pub modem: Option<watch::Receiver<ModemState>>,
+    /// Why the modem's text to itself has not come back.
+    pub self_test: watch::Receiver<Option<String>>,
     /// The disk.
     pub disk: watch::Receiver<DiskState>,
     /// Readings that wait beside the broker.
@@ -189,7 +191,13 @@ impl Health {
         let mut gateway = |condition, detail: Option<String>| {
             holds.extend(detail.map(|detail| ((condition, Ieee(0)), Some(detail))));
         };
-        gateway(Condition::ModemDown, self.modem.as_ref().and_then(|modem| modem_down(&modem.borrow())));
+        gateway(
+            Condition::ModemDown,
+            self.modem
+                .as_ref()
+                .and_then(|modem| modem_down(&modem.borrow()))
+                .or_else(|| self.self_test.borrow().clone()),
+        );
         gateway(Condition::DiskLow, self.disk.borrow().low.clone());
         let spilled = *self.spilled.borrow();
         gateway(Condition::BrokerDown, (spilled > 0).then(|| format!("{spilled} readings")));

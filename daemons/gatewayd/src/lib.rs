@@ -9,16 +9,19 @@ pub mod config;
 pub mod detect;
 pub mod disk;
 pub mod downsample;
+pub mod drill;
 pub mod facts;
 pub mod health;
 pub mod install;
 pub mod local;
+pub mod lookup;
 pub mod notify;
 pub mod outbox;
 pub mod publish;
 pub mod quality;
 pub mod radio;
 pub mod seen;
+pub mod selftest;
 pub mod settings;
 pub mod spill;
 pub mod telemetry;
@@ -44,6 +47,7 @@ use crate::facts::Facts;
 use crate::health::Health;
 use crate::install::Install;
 use crate::local::Local;
+use crate::lookup::Lookup;
 use crate::outbox::Outbox;
 use crate::publish::Publishing;
 use crate::radio::counters::Counters;
@@ -149,10 +153,11 @@ impl Gateway {
         let time = Time { clock: clock.clone(), trust: trusted, machine_since: install.machine_since };
 
         let (orders, asked) = mpsc::channel(4);
+        let (drills, exercises) = mpsc::channel(4);
         let table = radio::table::Table::open(&folder);
         let control = radio::Control { orders, table, unmatched: radio::unmatched::Unmatched::default() };
 
-        let sms = notify::open(&folder, &config, &clock).context("texts")?;
+        let sms = notify::open(&folder, &config.sms, &clock).context("texts")?;
         let local = Local {
             install: install.clone(),
             name: config.name.clone(),
@@ -166,6 +171,7 @@ impl Gateway {
             settings: in_force.clone(),
             radio: radio_state.subscribe(),
             control: control.clone(),
+            drills,
             online: online.subscribe(),
             disk: disk.clone(),
             time: time.clone(),
@@ -189,7 +195,7 @@ impl Gateway {
             vault: radio::backup::Vault::new(&folder, config.radio.backup_key_file.as_deref()),
             clock: clock.clone(),
             counters: counters.clone(),
-            reports,
+            reports: reports.clone(),
         };
         let heard_radio = radio_state.subscribe();
         let failed = CancellationToken::new();
@@ -211,10 +217,12 @@ impl Gateway {
             clock: clock.clone(),
         };
         let disk_stage = stages.spawn("disk", keep.run(disk_state, lost));
+        let (self_testing, self_test) = watch::channel(None);
         let health = Health {
             install: install.id,
             heard: heard.clone(),
-            modem: sms.as_ref().map(|sms| sms.state.clone()),
+            modem: sms.as_ref().and_then(|sms| sms.state.clone()),
+            self_test,
             disk,
             spilled: spilled_now.clone(),
             time: time.clone(),
@@ -223,6 +231,14 @@ impl Gateway {
         };
         stages.spawn("health", health.run(stop.clone()));
         let texts = sms.as_ref().map(|sms| (sms.outbox.clone(), sms.state.clone()));
+        let drill = drill::Drills {
+            reports,
+            facts: facts.clone(),
+            settings: in_force.clone(),
+            clock: clock.clone(),
+            day: config.sms.drill_day.unwrap_or_else(|| drill::day_of(install.id)),
+        };
+        stages.spawn("drill", drill.run(exercises, stop.clone()));
         let radio = radio::run(options, context, asked, radio_state, stop.clone());
         let radio = stages.spawn("radio", radio);
         let remote = radio::remote::run(in_force.clone(), control.orders.clone(), clock.clone(), stop.clone());
@@ -272,7 +288,10 @@ impl Gateway {
             ),
         );
         if let Some(sms) = sms {
-            stages.spawn("notify", notify::run(sms, facts.clone(), in_force.clone(), clock.clone(), stop.clone()));
+            let lookup = Lookup::new(client.clone(), online.subscribe());
+            let (facts, settings, clock) = (facts.clone(), in_force.clone(), clock.clone());
+            let notify = notify::run(sms, install.id, facts, settings, lookup, self_testing, clock, stop.clone());
+            stages.spawn("notify", notify);
         }
         let uplink = client.map(|client| {
             let follow = settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone());

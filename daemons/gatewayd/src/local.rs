@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::collect::DevicesHeard;
+use crate::detect::fact;
 use crate::disk::DiskState;
+use crate::drill;
 use crate::facts::Facts;
 use crate::install::Install;
 use crate::outbox::{Lost, Outbox};
@@ -24,7 +26,9 @@ use crate::radio::zcl;
 use crate::radio::{Ask, Control, Order, RadioState, unmatched};
 use crate::seen::Seen;
 use crate::time::Time;
-use medmon_core::noun::{Alert, ClockQuality, Settings, UtcUs, Value};
+use medmon_core::noun::{Alert, Audience, ClockQuality, FactKind, Settings, UtcUs, Value, Vital};
+use medmon_core::text;
+use uuid::Uuid;
 
 /// A question is shorter.
 const MAX_QUESTION: u64 = 4096;
@@ -57,6 +61,14 @@ enum Question {
         overwrite: bool,
     },
     Backup,
+    Drill {
+        #[serde(default)]
+        contact: Option<String>,
+    },
+    Ack {
+        alert: String,
+        by: String,
+    },
     Tap {
         #[serde(default)]
         from_start: bool,
@@ -92,6 +104,8 @@ pub struct Local {
     pub radio: watch::Receiver<RadioState>,
     /// What can be asked of it.
     pub control: Control,
+    /// Exercises.
+    pub drills: mpsc::Sender<drill::Order>,
     /// Whether the cloud answers.
     pub online: watch::Receiver<bool>,
     /// The disk.
@@ -155,6 +169,12 @@ async fn answer(mut stream: UnixStream, local: Local) -> std::io::Result<()> {
         Ok(Question::Adopt) => return local.order(stream, Ask::Adopt).await,
         Ok(Question::Restore { overwrite }) => return local.order(stream, Ask::Restore { overwrite }).await,
         Ok(Question::Backup) => return local.order(stream, Ask::Backup).await,
+        Ok(Question::Ack { alert, by }) => local.acknowledge(&alert, by).await.map(|row| vec![row]),
+        Ok(Question::Drill { contact }) => {
+            let (say, rows) = mpsc::unbounded_channel();
+            let ordered = local.drills.send(drill::Order { contact, say }).await.is_ok();
+            return show(stream, ordered, rows).await;
+        }
         Ok(Question::Tap { from_start, follow }) => match local.tap(&mut write, from_start, follow).await {
             Ok(()) => return Ok(()),
             Err(error) => Err(error.to_string()),
@@ -172,6 +192,25 @@ async fn say(write: &mut (impl tokio::io::AsyncWrite + Unpin), rows: &[Json]) ->
         lines.push(b'\n');
     }
     write.write_all(&lines).await
+}
+
+/// Shows what comes of an order until its end, or until whoever gave it has gone.
+async fn show(mut stream: UnixStream, ordered: bool, mut rows: mpsc::UnboundedReceiver<Json>) -> std::io::Result<()> {
+    if !ordered {
+        return say(&mut stream, &[json!({ "error": "the gateway is stopping" })]).await;
+    }
+    let (mut read, mut write) = stream.split();
+    let mut rest = [0; 64];
+    loop {
+        tokio::select! {
+            row = rows.recv() => match row {
+                Some(row) => say(&mut write, &[row]).await?,
+                None => return Ok(()),
+            },
+            // Ctrl-C closes the socket; who carries the order out sees that nobody listens.
+            gone = read.read(&mut rest) => if gone? == 0 { return Ok(()) },
+        }
+    }
 }
 
 impl Local {
@@ -239,23 +278,34 @@ impl Local {
     }
 
     /// Gives an order to the radio and shows what comes of it, until its end or until whoever asked has gone.
-    async fn order(&self, mut stream: UnixStream, ask: Ask) -> std::io::Result<()> {
-        let (sender, mut rows) = mpsc::unbounded_channel();
-        if self.control.orders.send(Order { ask, say: sender }).await.is_err() {
-            return say(&mut stream, &[json!({ "error": "the gateway is stopping" })]).await;
+    async fn order(&self, stream: UnixStream, ask: Ask) -> std::io::Result<()> {
+        let (say, rows) = mpsc::unbounded_channel();
+        let ordered = self.control.orders.send(Order { ask, say }).await.is_ok();
+        show(stream, ordered, rows).await
+    }
+
+    /// Somebody on the spot takes care of an alert, named by its code or the beginning of its id.
+    async fn acknowledge(&self, alert: &str, by: String) -> Result<Json, String> {
+        const NAME_MAX: usize = 60;
+        if by.trim().is_empty() || by.chars().count() > NAME_MAX {
+            return Err(format!("a name has 1 to {NAME_MAX} letters"));
         }
-        let (mut read, mut write) = stream.split();
-        let mut rest = [0; 64];
-        loop {
-            tokio::select! {
-                row = rows.recv() => match row {
-                    Some(row) => say(&mut write, &[row]).await?,
-                    None => return Ok(()),
-                },
-                // Ctrl-C closes the socket; the radio sees that nobody listens and closes the window.
-                gone = read.read(&mut rest) => if gone? == 0 { return Ok(()) },
-            }
-        }
+        let alerts = self.facts.alerts();
+        let meant = |one: &&Alert| {
+            let named = text::code(one.id) == alert || (alert.len() >= 6 && one.id.to_string().starts_with(alert));
+            named && one.raised().is_some() && one.cleared_us().is_none()
+        };
+        let mut found = alerts.iter().filter(meant);
+        let (Some(one), None) = (found.next(), found.next()) else {
+            return Err(format!("no open alert, or more than one, is {alert:?}; `medmon local alerts` shows them"));
+        };
+        let who = Uuid::new_v5(&self.install.id, by.as_bytes());
+        let kind = FactKind::Acknowledged { by: who, name: by.clone(), audience: Audience::Family };
+        let at_us = self.time.clock.utc_us();
+        let mut facts = [fact(one.id, &format!("acknowledged/{who}/{at_us}"), at_us, kind)];
+        self.facts.put_after(&mut facts);
+        self.facts.commit(facts.to_vec(), None, false).await.map_err(|error| error.to_string())?;
+        Ok(json!({ "event": "acknowledged", "alert": one.id, "by": by }))
     }
 
     /// What was lost here, oldest first.
@@ -305,7 +355,8 @@ impl Local {
             let mut batch = self.broker.read(cursor, TAP_BATCH).await.map_err(failed)?;
             if let Some(last) = batch.last() {
                 cursor = last.offset;
-                batch.retain(|delivery| seen.insert(delivery.reading.id));
+                // Nor is an exercise a reading of anybody.
+                batch.retain(|delivery| seen.insert(delivery.reading.id) && delivery.reading.vital != Vital::GATEWAY);
                 let rows: Vec<_> = batch.iter().flat_map(tap_rows).collect();
                 say(write, &rows).await?;
             } else if !follow || durable.changed().await.is_err() {
@@ -347,7 +398,7 @@ fn tap_rows(delivery: &Delivery) -> Vec<Json> {
 /// An alert as `medmon local alerts` shows it.
 fn alert_row(alert: &Alert) -> Option<Json> {
     let (fact, raised) = alert.raised()?;
-    let acknowledged: Vec<_> = [medmon_core::noun::Audience::Family, medmon_core::noun::Audience::Ward]
+    let acknowledged: Vec<_> = [Audience::Family, Audience::Ward]
         .into_iter()
         .filter_map(|audience| {
             let (by, at_us) = alert.acknowledged(audience)?;

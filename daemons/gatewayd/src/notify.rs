@@ -2,21 +2,29 @@
 //!
 //! Not for: whom to text when, what a text and an answer say (core), how it goes out (medmon-sms).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use medmon_core::ladder::{self, Due, Sent};
-use medmon_core::noun::{Fact, FactKind, Settings};
-use medmon_kit::Clock;
+use medmon_core::noun::{Fact, FactKind, Settings, TextReason};
+use medmon_kit::{Clock, sqlite};
 use medmon_sms::outbox::{RESERVE_BYTES, Row};
 use medmon_sms::{Handed, Incoming, Modem, ModemOptions, ModemState, NewText, Outbox, Outcome, SmsChannel};
 
-use crate::config::GatewayConfig;
+use crate::config::{Channel, SmsConfig};
 use crate::facts::Facts;
+use crate::lookup::{Found, Lookup};
+use crate::selftest::{self, SelfTest};
 
 /// The ladder is climbed by time too.
 const TICK: Duration = Duration::from_secs(1);
@@ -31,29 +39,37 @@ const TEXTS: u32 = 1000;
 pub struct Sms {
     /// Texts on disk.
     pub outbox: Outbox,
-    /// How the modem is.
-    pub state: watch::Receiver<ModemState>,
-    modem: Arc<dyn SmsChannel>,
+    /// How the modem is, if there is one.
+    pub state: Option<watch::Receiver<ModemState>>,
+    /// The SIM's own number, if it is known.
+    number: Option<String>,
+    /// Tried in this order.
+    channels: Vec<Arc<dyn SmsChannel>>,
 }
 
-/// Opens the outbox and the modem, if the gateway has one.
-pub fn open(folder: &Path, config: &GatewayConfig, clock: &Clock) -> anyhow::Result<Option<Sms>> {
-    let Some(modem) = &config.sms.modem else {
-        tracing::warn!("no gateway.sms.modem: this gateway cannot text by itself");
-        return Ok(None);
-    };
-    let pin = modem.pin_file.as_deref().and_then(|file| match std::fs::read_to_string(file) {
-        Ok(pin) => Some(pin.trim().to_owned()),
-        // A home that detects and keeps is worth more than none; a SIM without a PIN works all the same.
-        Err(error) => {
-            tracing::error!(%error, file = %file.display(), "gateway.sms.modem.pin_file cannot be read; tried without a PIN");
-            None
+/// Opens the outbox and what carries texts, if the gateway has anything that does.
+pub fn open(folder: &Path, config: &SmsConfig, clock: &Clock) -> anyhow::Result<Option<Sms>> {
+    let mut channels: Vec<Arc<dyn SmsChannel>> = Vec::new();
+    let (mut state, mut number) = (None, None);
+    for kind in config.channels() {
+        match (kind, &config.modem, &config.http) {
+            (Channel::Modem, Some(modem), _) => {
+                let options = ModemOptions { pin: modem.pin(), pin_memory: Some(folder.join("sim.refused")) };
+                let opened = Modem::serial(&modem.port, modem.baud, options, clock.clone());
+                (state, number) = (Some(opened.state()), modem.number.clone());
+                channels.push(Arc::new(opened));
+            }
+            (Channel::Http, _, Some(http)) => channels.push(Arc::new(http.open(clock.clone())?)),
+            // Refused when the configuration was checked.
+            _ => {}
         }
-    });
-    let options = ModemOptions { pin };
+    }
+    if channels.is_empty() {
+        tracing::warn!("neither gateway.sms.modem nor gateway.sms.http: this gateway cannot text by itself");
+        return Ok(None);
+    }
     let outbox = Outbox::open(&folder.join("sms.sqlite"), RESERVE_BYTES, clock.clone())?;
-    let modem = Arc::new(Modem::serial(&modem.port, modem.baud, options, clock.clone()));
-    Ok(Some(Sms { outbox, state: modem.state(), modem }))
+    Ok(Some(Sms { outbox, state, number, channels }))
 }
 
 /// Who pages: the facts, whom they concern, and the texts.
@@ -61,45 +77,90 @@ struct Pager {
     outbox: Outbox,
     facts: Facts,
     clock: Clock,
+    lookup: Lookup,
+    /// Alerts of a patient who, as the cloud says, is here no more.
+    nobodys: BTreeSet<Uuid>,
+    self_test: Option<SelfTest>,
+    /// What is wrong with it, for HEALTH.
+    failing: watch::Sender<Option<String>>,
 }
 
-/// Runs until `stop`.
+/// Runs until `stop`. `failing`: why the modem's text to itself has not come back.
+#[expect(clippy::too_many_arguments, reason = "a stage's seams, each named once in lib.rs")]
 pub async fn run(
     sms: Sms,
+    install: Uuid,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
+    lookup: Lookup,
+    failing: watch::Sender<Option<String>>,
     clock: Clock,
     stop: CancellationToken,
 ) {
     let (told, mut handed) = mpsc::channel(16);
-    let (outbox, channels, pump_clock) = (sms.outbox.clone(), [Arc::clone(&sms.modem)], clock.clone());
+    let (outbox, channels, pump_clock) = (sms.outbox.clone(), sms.channels.clone(), clock.clone());
     tokio::spawn(async move { medmon_sms::pump(&outbox, &channels, &pump_clock, told).await });
     let mut changed = facts.changed();
-    let pager = Pager { outbox: sms.outbox, facts, clock };
-    // What could not be made durable, tried again each time.
-    let mut unsaved = Vec::new();
+    let kept = facts.state(selftest::STATE).await.ok().flatten();
+    let self_test = sms.number.map(|number| SelfTest::new(number, install, kept.as_deref()));
+    let nobodys = BTreeSet::new();
+    let mut pager = Pager { outbox: sms.outbox, facts, clock, lookup, nobodys, self_test, failing };
+    // What is not durable yet, and the commit of some of it: a text does not wait for a slow disk.
+    let (mut unsaved, mut saving, mut again_us) = (Vec::new(), None::<(usize, JoinHandle<_>)>, i64::MIN);
     loop {
         let now = Arc::clone(&settings.borrow_and_update());
         pager.queue_due(&now).await;
         let said = tokio::select! {
             Some(handed) = handed.recv() => pager.handed(&handed),
-            incoming = sms.modem.receive() => pager.hear(incoming, &now).await,
+            incoming = receive(&sms.channels) => pager.hear(incoming, &now).await,
             Ok(()) = changed.changed() => None,
             Ok(()) = settings.changed() => None,
             () = pager.clock.sleep(TICK) => None,
-            () = stop.cancelled() => return,
-        };
-        unsaved.extend(said.map(|mut said| {
-            pager.facts.put_after(std::slice::from_mut(&mut said));
-            said
-        }));
-        if !unsaved.is_empty() {
-            match pager.facts.commit(unsaved.clone(), None, false).await {
-                Ok(()) => unsaved.clear(),
-                Err(error) => tracing::error!(%error, "what became of a text is not durable yet; tried again"),
+            saved = ended(&mut saving) => {
+                match saved {
+                    (count, Ok(())) => drop(unsaved.drain(..count)),
+                    (_, Err(error)) => {
+                        tracing::error!(%error, "what became of a text is not durable yet; tried again");
+                        again_us = pager.clock.mono_us() + TICK.as_micros() as i64;
+                    }
+                }
+                None
             }
+            () = stop.cancelled() => break,
+        };
+        if let Some(mut said) = said {
+            pager.facts.put_after(std::slice::from_mut(&mut said));
+            pager.facts.show(std::slice::from_ref(&said));
+            unsaved.push(said);
+        }
+        if saving.is_none() && !unsaved.is_empty() && pager.clock.mono_us() >= again_us {
+            let (facts, some) = (pager.facts.clone(), unsaved.clone());
+            saving = Some((some.len(), tokio::spawn(async move { facts.commit(some, None, false).await })));
         }
     }
+    // What was said last is written down before the program ends.
+    if let Some((_, saving)) = saving {
+        let _ = saving.await;
+    }
+}
+
+/// The next that comes in by any of them.
+async fn receive(channels: &[Arc<dyn SmsChannel>]) -> Incoming {
+    let mut any: FuturesUnordered<_> = channels.iter().map(|channel| channel.receive()).collect();
+    match any.next().await {
+        Some(incoming) => incoming,
+        None => std::future::pending().await,
+    }
+}
+
+/// A commit that has ended, and of how many facts; for ever, if there is none. May be dropped and called anew.
+async fn ended(
+    saving: &mut Option<(usize, JoinHandle<Result<(), sqlite::Error>>)>,
+) -> (usize, Result<(), sqlite::Error>) {
+    let Some((count, commit)) = saving else { return std::future::pending().await };
+    let saved = (*count, commit.await.unwrap_or(Err(sqlite::Error::Closed)));
+    *saving = None;
+    saved
 }
 
 impl Pager {
@@ -114,22 +175,48 @@ impl Pager {
     }
 
     /// Queues what the ladder says is due, and takes back what has become idle.
-    async fn queue_due(&self, settings: &Settings) {
+    async fn queue_due(&mut self, settings: &Settings) {
         let now_us = self.clock.utc_us();
         let mut alerts = self.facts.alerts();
-        alerts.retain(|alert| ladder::concerns(alert, settings, now_us));
-        if alerts.is_empty() {
+        alerts.retain(|alert| ladder::concerns(alert, settings, now_us) && !self.nobodys.contains(&alert.id));
+        if alerts.is_empty() && self.self_test.is_none() {
             return;
         }
         let mut sent = self.sent().await;
+        if let Some(test) = &self.self_test {
+            if let Some(text) = test.due(&sent, now_us) {
+                self.outbox.queue(text).await;
+            }
+            let failing = test.failing(&sent, now_us);
+            self.failing.send_if_modified(|told| std::mem::replace(told, failing.clone()) != failing);
+        }
         for idle in ladder::withdrawn(&alerts, &sent) {
             tracing::info!(alert = %idle.alert, reason = ?idle.reason, "a text that waited is taken back");
             self.outbox.withdraw(idle.key()).await;
             sent.iter_mut().filter(|one| one.key() == idle.key()).for_each(|one| one.waits = false);
         }
-        for due in ladder::texts(&alerts, settings, &sent, now_us) {
-            tracing::info!(alert = %due.alert, contact = %due.contact.id, reason = ?due.reason, "text queued");
-            self.outbox.queue(new_text(due)).await;
+        let due = ladder::texts(&alerts, settings, &sent, now_us);
+        let asked = due.into_iter().map(|due| {
+            let first = due.reason == TextReason::Raised && !sent.iter().any(|one| one.alert == due.alert);
+            let lookup = &self.lookup;
+            async move {
+                let found = if first { lookup.ask(&due.contact, settings).await } else { Found::Local };
+                (due, found)
+            }
+        });
+        for (mut due, found) in join_all(asked).await {
+            match found {
+                Found::Newer => {
+                    tracing::warn!(alert = %due.alert, "not texted: this gateway has another patient since");
+                    self.nobodys.insert(due.alert);
+                }
+                Found::Contact(contact) => due.contact = contact,
+                Found::Local => {}
+            }
+            if !self.nobodys.contains(&due.alert) {
+                tracing::info!(alert = %due.alert, contact = %due.contact.id, reason = ?due.reason, "text queued");
+                self.outbox.queue(new_text(due)).await;
+            }
         }
     }
 
@@ -143,7 +230,7 @@ impl Pager {
         (left && !row.alert.is_nil()).then(|| of_text(row, "notified", at_us, kind))
     }
 
-    async fn hear(&self, incoming: Incoming, settings: &Settings) -> Option<Fact> {
+    async fn hear(&mut self, incoming: Incoming, settings: &Settings) -> Option<Fact> {
         match incoming {
             Incoming::Delivery { reference, delivered } => {
                 let row = self.outbox.delivery(&reference, delivered).await;
@@ -154,6 +241,13 @@ impl Pager {
             }
             Incoming::Text { from, text } => {
                 let (alerts, sent, now_us) = (self.facts.alerts(), self.sent().await, self.clock.utc_us());
+                if let Some(back) = self.self_test.as_mut().and_then(|test| test.heard(&from, &text, now_us)) {
+                    tracing::info!("the modem's text to itself has come back");
+                    if let Err(error) = self.facts.commit(Vec::new(), Some((selftest::STATE, back)), false).await {
+                        tracing::warn!(%error, "that it came back is not durable");
+                    }
+                    return None;
+                }
                 let answer = ladder::answer(&from, &text, &alerts, settings, &sent, GATEWAY, now_us);
                 if answer.fact.is_none() {
                     // Neither number nor words: logs name nobody.
@@ -192,7 +286,6 @@ fn of_text(row: &Row, what: &str, at_us: i64, kind: FactKind) -> Fact {
 mod tests {
     use medmon_core::noun::alert::Raised;
     use medmon_core::noun::{Alert, Class, Condition, Contact, Direction, Ieee, Language, Priority, ReadingId, Vital};
-    use uuid::Uuid;
 
     use super::*;
 
@@ -234,7 +327,10 @@ mod tests {
         facts.commit(fall(1).facts().cloned().collect(), None, false).await.unwrap();
         let broken = rusqlite::Connection::open(folder.path().join("sms.sqlite")).unwrap();
         broken.execute_batch("DROP TABLE text").unwrap();
-        let pager = Pager { outbox, facts, clock };
+        let failing = watch::Sender::default();
+        let lookup = Lookup::new(None, watch::channel(false).1);
+        let nobodys = BTreeSet::new();
+        let mut pager = Pager { outbox, facts, clock, lookup, nobodys, self_test: None, failing };
         for _ in 0..3 {
             pager.queue_due(&settings()).await;
         }

@@ -89,7 +89,7 @@ pub struct Uplink {
     /// What the cloud's clock says.
     pub reference: watch::Sender<Option<Reference>>,
     /// Texts and the modem's state, if there is one.
-    pub texts: Option<(medmon_sms::Outbox, watch::Receiver<ModemState>)>,
+    pub texts: Option<(medmon_sms::Outbox, Option<watch::Receiver<ModemState>>)>,
     /// Why newer Settings are not in force.
     pub rejected: watch::Receiver<Option<String>>,
     /// Whether the cloud answered last time.
@@ -231,7 +231,8 @@ impl Uplink {
         let depth = depth.unwrap_or_default();
         let sms_waiting = self.sms_waiting().await;
         let clock = *self.time.trust.borrow();
-        let modem_ok = self.texts.as_ref().map(|(_, modem)| modem_down(&modem.borrow()).is_none());
+        let modem = self.texts.as_ref().and_then(|(_, modem)| modem.as_ref());
+        let modem_ok = modem.map(|modem| modem_down(&modem.borrow()).is_none());
         let settings_rejected = self.rejected.borrow().clone();
         let devices = self.heard.snapshot().into_iter();
         Ok(Heartbeat {

@@ -7,7 +7,7 @@ mod pdu;
 mod terminal;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,14 +44,32 @@ pub struct ModemFaults {
     pub no_network: bool,
     /// Says nothing at all.
     pub freeze: bool,
-    /// RING before every line of an answer.
+    /// RING before every line of an answer, and around a prompt.
     pub chatter: bool,
+    /// A line of noise before every line of an answer, and noise at the beginning of those that are not the last.
+    pub noise: bool,
     /// AT+CMGS gets no prompt.
     pub no_prompt: bool,
     /// A message is sent, but the host hears neither +CMGS nor OK.
     pub lose_ok: bool,
+    /// A message is taken and goes nowhere, and the host hears nothing.
+    pub eats: bool,
+    /// Restarts in place of a prompt.
+    pub reboots_before: bool,
+    /// A message is sent, and in place of an answer it restarts.
+    pub reboots_after: bool,
+    /// A message is sent, and the answer is +CMS ERROR: 332, the network timed out.
+    pub network_timeout: bool,
+    /// Sending fails with +CMS ERROR: 314, the SIM is busy.
+    pub sim_busy: bool,
+    /// Errors are words, whatever the host wants.
+    pub words: bool,
     /// Each delivery report comes twice.
     pub duplicate_reports: bool,
+    /// Delivery reports are only told when stored: +CDSI, memory "SR".
+    pub stored_reports: bool,
+    /// Inbound texts are only told when not stored: +CMT.
+    pub unstored: bool,
 }
 
 /// A text as it arrives on a phone.
@@ -73,12 +91,14 @@ pub struct SentSms {
 #[derive(Debug)]
 pub struct Modem {
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    port: PathBuf,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    pty: Pty,
+    /// `None`: it is unplugged.
+    pty: Mutex<Option<Arc<Pty>>>,
     clock: Clock,
     delivery_delay: Duration,
     terminal: Mutex<Terminal>,
@@ -101,7 +121,7 @@ impl Modem {
     /// Plugs the modem in.
     pub fn open(options: ModemOptions, clock: Clock) -> Result<Self, PtyError> {
         let shared = Arc::new(Shared {
-            pty: Pty::open()?,
+            pty: Mutex::new(None),
             clock,
             delivery_delay: options.delivery_delay,
             terminal: Mutex::new(Terminal::new(&options)),
@@ -110,13 +130,33 @@ impl Modem {
             sent: broadcast::Sender::new(256),
             received: broadcast::Sender::new(256),
         });
-        let task = tokio::spawn(serve(Arc::clone(&shared)));
-        Ok(Self { shared, task })
+        let mut modem = Self { shared, port: PathBuf::new(), task: Mutex::new(None) };
+        modem.port = modem.plug()?;
+        Ok(modem)
     }
 
-    /// The serial port the host opens.
+    /// The serial port the host opens; after [`Self::plug`] another one.
     pub fn port(&self) -> &Path {
-        self.shared.pty.path()
+        &self.port
+    }
+
+    /// Pulls it out: the port is gone, and what waits for the host with it.
+    pub fn unplug(&self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+        lock(&self.shared.pty).take();
+    }
+
+    /// Puts it in again, under another name; it starts anew.
+    pub fn plug(&self) -> Result<PathBuf, PtyError> {
+        self.unplug();
+        let pty = Arc::new(Pty::open()?);
+        let port = pty.path().to_owned();
+        lock(&self.shared.terminal).reboot();
+        *lock(&self.shared.pty) = Some(Arc::clone(&pty));
+        *lock(&self.task) = Some(tokio::spawn(serve(Arc::clone(&self.shared), pty)));
+        Ok(port)
     }
 
     /// Texts from now on, as phones receive them.
@@ -171,7 +211,7 @@ impl Modem {
 
 impl Drop for Modem {
     fn drop(&mut self) {
-        self.task.abort();
+        self.unplug();
     }
 }
 
@@ -180,10 +220,13 @@ impl Shared {
     async fn act(self: &Arc<Self>, decide: impl FnOnce(&mut Terminal) -> Vec<Effect>) {
         let _line = self.line.lock().await;
         let effects = decide(&mut lock(&self.terminal));
+        let pty = lock(&self.pty).clone();
         for effect in effects {
             match effect {
                 Effect::Say(text) => {
-                    self.pty.write(text.as_bytes()).await;
+                    if let Some(pty) = &pty {
+                        pty.write(text.as_bytes()).await;
+                    }
                 }
                 Effect::Send(submit, reference) => self.send(submit, reference),
             }
@@ -223,9 +266,9 @@ impl Network {
     }
 }
 
-async fn serve(shared: Arc<Shared>) {
+async fn serve(shared: Arc<Shared>, pty: Arc<Pty>) {
     loop {
-        match shared.pty.read().await {
+        match pty.read().await {
             Ok(bytes) => shared.act(|terminal| terminal.feed(&bytes)).await,
             Err(error) => {
                 tracing::warn!(%error, "virtual modem: the line is gone");

@@ -38,6 +38,21 @@ enum Final {
 
 use Final::{Cme, Cms};
 
+/// What a test command (`AT+NAME=?`) says of the values that a command takes.
+fn range(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "+CSCS" => "(\"GSM\")",
+        "+CMGF" => "(0,1)",
+        "+CMEE" => "(0-2)",
+        "+CSMS" => "(0,1)",
+        "+CPMS" => "(\"SM\",\"SR\"),(\"SM\"),(\"SM\")",
+        "+CNMI" => "(0-2),(0-3),(0),(0-2),(0,1)",
+        "+CMGD" => "(1-20),(0-4)",
+        "+CMGL" => "(0-4)",
+        _ => return None,
+    })
+}
+
 /// The modem's mind.
 #[derive(Debug)]
 pub struct Terminal {
@@ -55,6 +70,10 @@ pub struct Terminal {
     entry: Option<usize>,
     reference: u8,
     store: BTreeMap<usize, Stored>,
+    /// Delivery reports that are kept in a memory of their own, "SR".
+    reports: BTreeMap<usize, Stored>,
+    /// AT+CPMS has chosen that memory to read from.
+    reads_reports: bool,
     /// Inbound messages that wait for the network or for a place on the SIM.
     waiting: VecDeque<Vec<u8>>,
 }
@@ -74,6 +93,8 @@ impl Terminal {
             entry: None,
             reference: 0,
             store: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            reads_reports: false,
             waiting: VecDeque::new(),
         }
     }
@@ -84,6 +105,7 @@ impl Terminal {
         (self.echo, self.verbose_errors, self.text_mode, self.routes) = (true, false, false, (0, 0));
         self.line.clear();
         self.entry = None;
+        self.reads_reports = false;
         if self.faults.freeze {
             return Vec::new();
         }
@@ -141,9 +163,19 @@ impl Terminal {
                 return self.finish(&[], Cms(304));
             }
         };
+        if self.faults.sim_busy {
+            return self.finish(&[], Cms(314));
+        }
+        if self.faults.eats {
+            return Vec::new();
+        }
         self.reference = self.reference.wrapping_add(1);
         let mut effects = vec![Effect::Send(submit, self.reference)];
-        if !self.faults.lose_ok {
+        if self.faults.reboots_after {
+            effects.extend(self.reboot());
+        } else if self.faults.network_timeout {
+            effects.extend(self.finish(&[], Cms(332)));
+        } else if !self.faults.lose_ok {
             effects.extend(self.finish(&[format!("+CMGS: {}", self.reference)], Final::Ok));
         }
         effects
@@ -167,18 +199,25 @@ impl Terminal {
         let mut lines = Vec::new();
         let end = self.answer(name, argument, &mut lines);
         // Echo may just have been switched; what follows is the same either way.
-        self.finish(&lines, end)
+        let mut effects = self.finish(&lines, end);
+        if name == "+CMGD" {
+            // There is room again.
+            effects.extend(self.settle());
+        }
+        effects
     }
 
     fn begin_entry(&mut self, length: Option<usize>) -> Vec<Effect> {
         match length {
             _ if self.locked => self.finish(&[], Cms(311)),
+            Some(_) if self.faults.reboots_before => self.reboot(),
             Some(length @ 8..=176) if !self.text_mode => {
                 if self.faults.no_prompt {
                     return Vec::new();
                 }
                 self.entry = Some(length);
-                vec![Effect::Say("\r\n> ".into())]
+                let prompt = if self.faults.chatter { "\r\nRING\r\n\r\n> \r\nRING\r\n" } else { "\r\n> " };
+                vec![Effect::Say(prompt.into())]
             }
             _ => self.finish(&[], Cms(304)),
         }
@@ -186,7 +225,12 @@ impl Terminal {
 
     fn answer(&mut self, name: &str, argument: Option<&str>, lines: &mut Vec<String>) -> Final {
         let number = |place: usize| argument.and_then(|all| all.split(',').nth(place)?.trim().parse::<usize>().ok());
+        if let (Some("?"), Some(values)) = (argument, range(name)) {
+            lines.push(format!("{name}: {values}"));
+            return Final::Ok;
+        }
         match (name, argument) {
+            (_, Some("?")) => return Cme(100),
             ("" | "+CNMA" | "+CSCA", _) | ("+CSCS" | "+CREG" | "+CSMP" | "+COPS" | "+CFUN" | "+CLIP", Some(_)) => {}
             ("E0" | "E1", None) => self.echo = name == "E1",
             ("Z" | "&F" | "&W", None) => {
@@ -197,6 +241,7 @@ impl Terminal {
             ("I" | "+CGMM", None) => lines.push("SIM800 R14.18".into()),
             ("+CGMI", None) => lines.push("SIMCOM_Ltd".into()),
             ("+GSN" | "+CGSN", None) => lines.push("860000000000000".into()),
+            ("+CMEE", Some("1")) if self.faults.words => return Cme(3),
             ("+CMEE", Some(level)) => self.verbose_errors = level != "0",
             ("+CPIN?", None) => {
                 let state = match (self.locked, self.tries) {
@@ -212,8 +257,14 @@ impl Terminal {
             ("+COPS?", None) => lines.push("+COPS: 0,0,\"MEDMON\"".into()),
             ("+CSCS?", None) => lines.push("+CSCS: \"GSM\"".into()),
             ("+CSMS", Some(_)) => lines.push("+CSMS: 1,1,1".into()),
+            ("+CSMS?", None) => lines.push("+CSMS: 0,1,1,1".into()),
+            ("+CSCA?", None) => lines.push("+CSCA: \"+33639980000\",145".into()),
+            ("+CGMR", None) => lines.push("Revision:1418B05SIM800L24".into()),
+            ("+CIMI", None) => lines.push("208150000000001".into()),
             ("+CMGF?", None) => lines.push(format!("+CMGF: {}", u8::from(self.text_mode))),
             ("+CMGF", Some(mode @ ("0" | "1"))) => self.text_mode = mode == "1",
+            ("+CNMI", Some(_)) if self.faults.unstored && number(1) == Some(1) => return Cms(303),
+            ("+CNMI", Some(_)) if self.faults.stored_reports && number(3) == Some(1) => return Cms(303),
             ("+CNMI", Some(_)) => match (number(1), number(3)) {
                 (Some(mt @ 0..=3), Some(ds @ 0..=2)) => self.routes = (mt as u8, ds as u8),
                 (Some(mt @ 0..=3), None) => self.routes.0 = mt as u8,
@@ -221,15 +272,22 @@ impl Terminal {
             },
             _ if self.locked => return Cms(311),
             ("+CPMS" | "+CPMS?", _) => {
+                if let Some(wanted) = argument {
+                    self.reads_reports = wanted.trim_start_matches('"').starts_with("SR");
+                }
                 let place = format!("{},{CAPACITY}", self.store.len());
+                let (name, first) = match self.reads_reports {
+                    true => ("SR", format!("{},{CAPACITY}", self.reports.len())),
+                    false => ("SM", place.clone()),
+                };
                 lines.push(if argument.is_some() {
-                    format!("+CPMS: {place},{place},{place}")
+                    format!("+CPMS: {first},{place},{place}")
                 } else {
-                    format!("+CPMS: \"SM\",{place},\"SM\",{place},\"SM\",{place}")
+                    format!("+CPMS: \"{name}\",{first},\"SM\",{place},\"SM\",{place}")
                 });
             }
             ("+CMGR", Some(_)) => {
-                let Some(stored) = number(0).and_then(|index| self.store.get_mut(&index)) else { return Cms(321) };
+                let Some(stored) = number(0).and_then(|index| self.memory().get_mut(&index)) else { return Cms(321) };
                 lines.push(format!(
                     "+CMGR: {},,{}\r\n{}",
                     u8::from(stored.read),
@@ -240,7 +298,7 @@ impl Terminal {
             }
             ("+CMGL", _) => {
                 let wanted = number(0).unwrap_or(0);
-                for (index, stored) in &mut self.store {
+                for (index, stored) in self.memory() {
                     let state = usize::from(stored.read);
                     if wanted == 4 || wanted == state {
                         let length = pdu::tpdu_length(&stored.pdu);
@@ -250,10 +308,10 @@ impl Terminal {
                 }
             }
             ("+CMGD", Some(_)) => match (number(0), number(1).unwrap_or(0)) {
-                (_, 4) => self.store.clear(),
-                (_, 1..=3) => self.store.retain(|_, stored| !stored.read),
+                (_, 4) => self.memory().clear(),
+                (_, 1..=3) => self.memory().retain(|_, stored| !stored.read),
                 (Some(index), 0) => {
-                    self.store.remove(&index);
+                    self.memory().remove(&index);
                 }
                 _ => return Cms(321),
             },
@@ -277,16 +335,28 @@ impl Terminal {
         Cme(16)
     }
 
+    /// The memory that AT+CPMS has chosen to read from.
+    fn memory(&mut self) -> &mut BTreeMap<usize, Stored> {
+        if self.reads_reports { &mut self.reports } else { &mut self.store }
+    }
+
     /// Information lines and the final result; with chatter, something unasked before each.
     fn finish(&self, lines: &[String], end: Final) -> Vec<Effect> {
         let end = match end {
             Final::Ok => "OK".into(),
+            Cms(314) if self.faults.words => "+CMS ERROR: SIM busy".into(),
+            Cms(331) if self.faults.words => "+CMS ERROR: no network service".into(),
+            Cms(332) if self.faults.words => "+CMS ERROR: network timeout".into(),
             Cms(code) => format!("+CMS ERROR: {code}"),
             Cme(code) if self.verbose_errors => format!("+CME ERROR: {code}"),
             Cme(_) => "ERROR".into(),
         };
         let chatter = if self.faults.chatter { "\r\nRING\r\n" } else { "" };
-        lines.iter().chain([&end]).map(|line| Effect::Say(format!("{chatter}\r\n{line}\r\n"))).collect()
+        // Lines of noise, and noise where the line that answers should begin.
+        let noise = if self.faults.noise { "\r\n\u{fffd}~\u{1}x\r\n" } else { "" };
+        let spoil = |line: &String| if self.faults.noise { format!("\u{fffd}{line}") } else { line.clone() };
+        let lines = lines.iter().map(spoil).chain([end]);
+        lines.map(|line| Effect::Say(format!("{chatter}{noise}\r\n{line}\r\n"))).collect()
     }
 
     /// The network has a message for this SIM.
@@ -315,12 +385,26 @@ impl Terminal {
     }
 
     /// A delivery report comes from the network; lost unless the host asked to be told.
-    pub fn report(&self, pdu: &[u8]) -> Vec<Effect> {
-        if self.routes.1 != 1 || self.faults.freeze {
+    pub fn report(&mut self, pdu: &[u8]) -> Vec<Effect> {
+        if self.faults.freeze {
             return Vec::new();
         }
-        let line = format!("\r\n+CDS: {}\r\n{}\r\n", pdu::tpdu_length(pdu), pdu::to_hex(pdu));
-        vec![Effect::Say(line); if self.faults.duplicate_reports { 2 } else { 1 }]
+        let times = if self.faults.duplicate_reports { 2 } else { 1 };
+        match self.routes.1 {
+            1 => {
+                let line = format!("\r\n+CDS: {}\r\n{}\r\n", pdu::tpdu_length(pdu), pdu::to_hex(pdu));
+                vec![Effect::Say(line); times]
+            }
+            2 => {
+                let store = |_| {
+                    let free = (1..=CAPACITY).find(|index| !self.reports.contains_key(index))?;
+                    self.reports.insert(free, Stored { pdu: pdu.to_vec(), read: false });
+                    Some(Effect::Say(format!("\r\n+CDSI: \"SR\",{free}\r\n")))
+                };
+                (0..times).filter_map(store).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

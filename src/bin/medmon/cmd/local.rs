@@ -1,6 +1,7 @@
 //! `medmon local`: asks the gateway of this machine through its Unix socket. One line out, JSON lines back until the end.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -54,6 +55,23 @@ pub enum Verb {
         /// How long, such as 60s or 10m; an hour at most
         #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = seconds)]
         time: u32,
+    },
+    /// An exercise: a marked alarm from a virtual reading to a contact's reply, which it waits for
+    Drill {
+        /// Whom to text: a name, or the beginning of an id; the first contact if it is left out
+        #[arg(long, value_name = "WHO")]
+        contact: Option<String>,
+        /// How long to wait for the reply
+        #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = seconds)]
+        time: u32,
+    },
+    /// Acknowledges an alert on the spot: the texts to relatives stop, the ward still sees it
+    Ack {
+        /// Its code, as in the texts, or the beginning of its id
+        alert: String,
+        /// Who takes care of it
+        #[arg(long, value_name = "NAME")]
+        by: String,
     },
     /// The Zigbee network of this home
     #[command(subcommand)]
@@ -112,6 +130,8 @@ impl Verb {
             Self::Devices => json!({ "command": "devices" }),
             Self::Unmatched => json!({ "command": "unmatched" }),
             Self::Pair { time } => json!({ "command": "pair", "seconds": time }),
+            Self::Drill { contact, .. } => json!({ "command": "drill", "contact": contact }),
+            Self::Ack { alert, by } => json!({ "command": "ack", "alert": alert, "by": by }),
             Self::Radio(Radio::Form { yes_all_sensors_must_rejoin }) => {
                 json!({ "command": "form", "confirmed": yes_all_sensors_must_rejoin })
             }
@@ -127,6 +147,7 @@ impl Verb {
     fn last(&self) -> Option<&'static str> {
         match self {
             Self::Pair { .. } => Some("closed"),
+            Self::Ack { .. } => Some("acknowledged"),
             Self::Radio(Radio::Form { .. }) => Some("formed"),
             Self::Radio(Radio::Adopt) => Some("adopted"),
             Self::Radio(Radio::Restore { .. }) => Some("restored"),
@@ -138,7 +159,12 @@ impl Verb {
     /// What an empty answer means.
     fn empty(&self) -> Option<&'static str> {
         match self {
-            Self::Status | Self::Tap { .. } | Self::Pair { .. } | Self::Radio(_) => None,
+            Self::Status
+            | Self::Tap { .. }
+            | Self::Pair { .. }
+            | Self::Drill { .. }
+            | Self::Ack { .. }
+            | Self::Radio(_) => None,
             Self::Gaps => Some("Nothing was lost here."),
             Self::Unmatched => Some("Every attribute heard has a mapping row."),
             Self::Alerts => Some("No alert in this home."),
@@ -175,6 +201,10 @@ impl Verb {
             ],
             Self::Gaps => &[("lost", 6), ("why", 16), ("from", 27), ("to", 27), ("vital", 12), ("device", 16)],
             Self::Pair { .. } => &[("event", 20), ("device", 16), ("model", 12), ("reason", 30)],
+            Self::Drill { .. } => {
+                &[("after_ms", 9), ("event", 12), ("code", 5), ("channel", 8), ("by", 20), ("alert", 36)]
+            }
+            Self::Ack { .. } => &[("event", 12), ("alert", 36), ("by", 20)],
             Self::Radio(_) => &[("event", 10), ("network", 60)],
             Self::Devices => &[
                 ("device", 16),
@@ -205,9 +235,19 @@ pub async fn run(session: &Session, args: LocalArgs) -> anyhow::Result<()> {
     stream.write_all(format!("{}\n", args.verb.command()).as_bytes()).await.map_err(lost)?;
     let mut lines = BufReader::new(stream);
     let mut shown = Shown { session, verb: &args.verb, columns: Vec::new(), document: Vec::new(), rows: 0, last: None };
+    let limit = match shown.verb {
+        Verb::Drill { time, .. } => Duration::from_secs((*time).into()),
+        _ => Duration::MAX,
+    };
+    let over = tokio::time::sleep(limit);
+    tokio::pin!(over);
     loop {
         let mut line = String::new();
-        let read = (&mut lines).take(MAX_LINE).read_line(&mut line).await.map_err(lost)?;
+        let mut limited = (&mut lines).take(MAX_LINE);
+        let read = tokio::select! {
+            read = limited.read_line(&mut line) => read.map_err(lost)?,
+            () = &mut over => return shown.end(),
+        };
         if read == 0 {
             return shown.end();
         }
@@ -270,13 +310,23 @@ impl Shown<'_> {
                            `medmon local status` says how it is";
             return Err(fail(Exit::Failed, message));
         }
-        if out.is_quiet() || out.format() == Output::Jsonl {
-            return Ok(());
+        let drill = matches!(self.verb, Verb::Drill { .. });
+        if out.format() == Output::Json && !out.is_quiet() && !matches!(self.verb, Verb::Status) {
+            out.document(&self.document)?;
         }
-        match (out.format(), self.verb) {
-            (Output::Json, Verb::Status) => return Ok(()),
-            (Output::Json, _) => return out.document(&self.document),
-            _ => {}
+        if drill && self.last.as_deref() != Some("acknowledged") {
+            let missing = match self.last.as_deref() {
+                None => "no alert came of it: look at `medmon local status`",
+                Some("raised") => "the text has not gone out: look at `medmon local sms` and the modem",
+                Some("handed_over") => {
+                    "the text is with the network, and no phone has it: look at the number, is the phone on?"
+                }
+                _ => "the text is on the phone, and nobody has answered it",
+            };
+            return Err(fail(Exit::Verdict, format!("the exercise was not answered: {missing}")));
+        }
+        if out.is_quiet() || matches!(out.format(), Output::Json | Output::Jsonl) {
+            return Ok(());
         }
         if self.rows == 0
             && let Some(sentence) = self.verb.empty()

@@ -296,7 +296,8 @@ impl Staff<'_> {
         let gateway = self.admin.add_gateway(&gateway).await?;
         let mut config = GatewayConfig { name: gateway.gateway.name, data_dir: folder, ..GatewayConfig::default() };
         config.radio.port = dongle.port().to_owned();
-        config.sms.modem = Some(ModemConfig { port: modem.port().to_owned(), baud: 115_200, pin_file: None });
+        config.sms.modem =
+            Some(ModemConfig { port: modem.port().to_owned(), baud: 115_200, pin_file: None, number: None });
         config.uplink.url = Some(format!("http://{}", self.link.addr()));
         config.uplink.live_interval_s = LIVE_INTERVAL_S;
         if let Some(rabbitmq) = self.rabbitmq {

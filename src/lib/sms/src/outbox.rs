@@ -28,8 +28,8 @@ pub const RESERVE_BYTES: u64 = 16 << 20;
 const RETRY_FIRST_US: i64 = 2_000_000;
 /// ... up to here.
 const RETRY_MOST_US: i64 = 60_000_000;
-/// What a channel may ask to wait: an emergency is not put off for an hour.
-const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+/// What a channel may ask to wait at the most: an emergency is not put off for an hour.
+pub(crate) const ASKED_MOST: Duration = Duration::from_mins(5);
 /// Before a text that may have been sent is sent again, µs.
 const DOUBT_US: i64 = 15_000_000;
 /// A text that may have been sent goes out so many times in all.
@@ -186,7 +186,7 @@ impl Row {
                     self.state = State::Queued;
                 }
                 let usual = RETRY_FIRST_US << self.attempts.clamp(1, 6).unsigned_abs().saturating_sub(1);
-                let asked = retry_after.map(|wait| wait.clamp(ASKED.0, ASKED.1).as_micros() as i64);
+                let asked = retry_after.map(|wait| wait.clamp(Duration::from_secs(1), ASKED_MOST).as_micros() as i64);
                 self.next_mono_us = clock.mono_us() + asked.unwrap_or(usual.min(RETRY_MOST_US));
             }
         }

@@ -1,9 +1,13 @@
 //! Real services for tests, benches and `medmon demo`: each on private loopback ports, in a folder of its caller,
 //! stopped by its own process id. Not for anything that runs in a home.
 
+mod kannel;
 mod rabbitmq;
+mod smsd;
 
+pub use kannel::{Kannel, Phones};
 pub use rabbitmq::RabbitMq;
+pub use smsd::{Smsd, SmsdKind};
 
 /// Why a service is not there.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +35,12 @@ pub fn skip(test: &str, missing: &Missing) {
     println!("SKIPPED: {test} ({missing})");
 }
 
+#[expect(clippy::disallowed_methods, reason = "between two looks at another process; nothing tells when it is ready")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(50));
+}
+
 /// A port that was free a moment ago.
-fn free_port() -> std::io::Result<u16> {
+pub fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

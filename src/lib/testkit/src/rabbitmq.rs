@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::{Missing, free_port};
+use crate::{Missing, free_port, pause};
 
 const PROGRAM: &str = "rabbitmq-server";
 /// Where packages put the scripts that need no root; then the search path.
@@ -20,7 +20,6 @@ const FOLDERS: &[&str] = &["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/opt/
 const START: Duration = Duration::from_mins(1);
 /// An orderly stop; then it is killed.
 const STOP: Duration = Duration::from_secs(15);
-const POLL: Duration = Duration::from_millis(50);
 
 /// One server; it ends with this value.
 pub struct RabbitMq {
@@ -183,11 +182,6 @@ impl Drop for RabbitMq {
             let _ = epmd.wait();
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "between two looks at another process; nothing tells when it is ready")]
-fn pause() {
-    std::thread::sleep(POLL);
 }
 
 /// Users and virtual hosts, loaded at the first start: `rabbitmqctl` would take seconds for each.

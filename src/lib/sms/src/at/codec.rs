@@ -37,8 +37,13 @@ pub enum Failure {
 /// What a modem says by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsolicited {
-    /// +CMTI, +CDSI: a message was stored under this index.
-    Stored(u32),
+    /// +CMTI, +CDSI: a message was stored.
+    Stored {
+        /// In which memory: "SM", "ME", "SR".
+        memory: String,
+        /// Under which index.
+        index: u32,
+    },
     /// +CMT, +CDS: a message itself.
     Message {
         /// The PDU, in hexadecimal digits.
@@ -101,19 +106,60 @@ impl Decoder {
     }
 }
 
+/// What modems say in words where AT+CMEE=2 is in force, whoever set it.
+const SERVICE_WORDS: &[(&str, u16)] = &[
+    ("ME failure", 300),
+    ("SMS service of ME reserved", 301),
+    ("operation not allowed", 302),
+    ("operation not supported", 303),
+    ("invalid PDU mode parameter", 304),
+    ("invalid text mode parameter", 305),
+    ("SIM not inserted", 310),
+    ("SIM PIN required", 311),
+    ("SIM failure", 313),
+    ("SIM busy", 314),
+    ("SIM wrong", 315),
+    ("SIM PUK required", 316),
+    ("memory failure", 320),
+    ("invalid memory index", 321),
+    ("memory full", 322),
+    ("SMSC address unknown", 330),
+    ("no network service", 331),
+    ("network timeout", 332),
+    ("unknown error", 500),
+];
+const EQUIPMENT_WORDS: &[(&str, u16)] = &[
+    ("SIM not inserted", 10),
+    ("SIM PIN required", 11),
+    ("SIM PUK required", 12),
+    ("SIM failure", 13),
+    ("SIM busy", 14),
+    ("SIM wrong", 15),
+    ("incorrect password", 16),
+    ("no network service", 30),
+    ("network timeout", 31),
+];
+
 fn classify(line: &str) -> Line {
-    let number = |text: &str| text.trim().parse().ok();
-    let stored = |rest: &str| rest.rsplit(',').next().and_then(|index| index.trim().parse().ok());
+    let failure = |rest: &str, words: &[(&str, u16)], of: fn(u16) -> Failure| {
+        let known = |(word, _): &&(&str, u16)| word.eq_ignore_ascii_case(rest.trim());
+        let code = rest.trim().parse().ok().or_else(|| words.iter().find(known).map(|(_, code)| *code));
+        Line::Failed(code.map_or(Failure::Plain, of))
+    };
+    let stored = |rest: &str| {
+        let (memory, index) = rest.split_once(',')?;
+        let memory = memory.trim().trim_matches('"');
+        let is_name = memory.len() == 2 && memory.bytes().all(|byte| byte.is_ascii_uppercase());
+        let index = index.split(',').next()?.trim().parse().ok()?;
+        is_name.then(|| Unsolicited::Stored { memory: memory.to_owned(), index })
+    };
     let unsolicited = |what| Line::Unsolicited(what);
     match line.split_once(':').map_or((line, ""), |(name, rest)| (name, rest)) {
         ("OK", "") => Line::Ok,
         ("ERROR", "") => Line::Failed(Failure::Plain),
-        ("+CMS ERROR", rest) => Line::Failed(number(rest).map_or(Failure::Plain, Failure::Service)),
-        ("+CME ERROR", rest) => Line::Failed(number(rest).map_or(Failure::Plain, Failure::Equipment)),
-        ("+CMTI" | "+CDSI", rest) => match stored(rest) {
-            Some(index) => unsolicited(Unsolicited::Stored(index)),
-            None => unsolicited(Unsolicited::Other(line.to_owned())),
-        },
+        ("+CMS ERROR", rest) => failure(rest, SERVICE_WORDS, Failure::Service),
+        ("+CME ERROR", rest) => failure(rest, EQUIPMENT_WORDS, Failure::Equipment),
+        ("+CMTI" | "+CDSI", rest) => unsolicited(stored(rest).unwrap_or_else(|| Unsolicited::Other(line.to_owned()))),
         ("RDY" | "SMS Ready" | "SMS READY" | "START" | "PB DONE", "") | ("^SYSSTART", _) => {
             unsolicited(Unsolicited::Started)
         }
@@ -143,13 +189,13 @@ mod tests {
         vec![
             Line::Info("AT+CMGS=23".into()),
             Line::Prompt,
-            Line::Unsolicited(Unsolicited::Stored(3)),
+            Line::Unsolicited(Unsolicited::Stored { memory: "SM".into(), index: 3 }),
             Line::Unsolicited(Unsolicited::Other("RING".into())),
             Line::Info("+CMGS: 42".into()),
             Line::Unsolicited(Unsolicited::Message { hex: "0006210B913336991800F1".into() }),
             Line::Ok,
             Line::Failed(Failure::Service(500)),
-            Line::Failed(Failure::Plain),
+            Line::Failed(Failure::Equipment(14)),
             Line::Info("\u{fffd}\u{fffd}RDY".into()),
         ]
     }

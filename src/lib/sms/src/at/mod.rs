@@ -3,7 +3,9 @@
 pub mod codec;
 pub mod gsm7;
 pub mod modem;
+mod parts;
 pub mod pdu;
+mod pin;
 mod session;
 
 pub use modem::{Modem, ModemOptions, ModemState};

@@ -1,42 +1,49 @@
 //! A GSM modem as a channel: a task that owns the port, opens it again when it is lost, and starts a modem again that
 //! does not answer.
 //!
-//! Not for: trying a text again (the outbox). A long text that comes in is told by its first part: an answer is short.
+//! Not for: trying a text again (the outbox).
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use medmon_kit::Clock;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_serial::{SerialPort, SerialPortBuilderExt, SerialStream};
 
 use super::codec::{Failure, Unsolicited};
+use super::parts::{Parts, Whole};
 use super::pdu::{self, Fate, Received, Submit};
+use super::pin::PinMemory;
 use super::session::{Network, Session, SessionError, Submitted};
 use crate::channel::{Caps, Incoming, Outcome, Sms, SmsChannel};
+use crate::inbox::{Inbox, Inlet, inbox};
 
 /// How long to wait before the port is opened again: doubled each time from and up to here.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-/// How often an idle modem is asked for its network.
+/// How often a modem is asked for its network and its memory.
 const LOOK: Duration = Duration::from_mins(1);
 /// A text of eight parts in a network that is slow with each; one part in ten seconds is usual.
 const LONGEST: Duration = Duration::from_mins(3);
-/// What came in and nobody took yet.
-const INCOMING_MAX: usize = 256;
 
 /// How a modem is started.
 #[derive(Clone, Default)]
 pub struct ModemOptions {
     /// PIN of the SIM.
     pub pin: Option<String>,
+    /// A file that remembers a PIN that was refused over a restart of the program: three wrong ones block a SIM.
+    pub pin_memory: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for ModemOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ModemOptions").field("pin", &self.pin.as_ref().map(|_| "…")).finish()
+        f.debug_struct("ModemOptions")
+            .field("pin", &self.pin.as_ref().map(|_| "…"))
+            .field("pin_memory", &self.pin_memory)
+            .finish()
     }
 }
 
@@ -51,6 +58,10 @@ pub enum ModemState {
         registered: bool,
         /// Signal quality, 0-31.
         signal: Option<u8>,
+        /// Whose network it is, as the modem calls it.
+        operator: Option<String>,
+        /// Messages in its memory, and places for them: a full one takes no answer any more.
+        memory: Option<(u16, u16)>,
     },
     /// It is not there; it is tried again.
     Lost {
@@ -67,7 +78,7 @@ struct Request {
 /// A GSM modem. Its task ends when this is dropped.
 pub struct Modem {
     requests: mpsc::Sender<Request>,
-    incoming: Mutex<mpsc::Receiver<Incoming>>,
+    inbox: Inbox,
     state: watch::Receiver<ModemState>,
 }
 
@@ -78,10 +89,17 @@ impl std::fmt::Debug for Modem {
 }
 
 impl Modem {
-    /// Takes the modem at a serial port (or a PTY) into service.
+    /// Takes the modem at a serial port (or a PTY) into service. `*` in the last part of the path fits any name: those
+    /// that it fits are tried one after the other.
     pub fn serial(path: &Path, baud: u32, options: ModemOptions, clock: Clock) -> Self {
         let path = path.to_owned();
-        Self::start(move || open_serial(&path, baud), options, clock)
+        let mut attempt = 0;
+        let open = move || {
+            let port = next_port(&path, attempt)?;
+            attempt += 1;
+            open_serial(&port, baud)
+        };
+        Self::start(open, options, clock)
     }
 
     /// Takes the modem behind whatever `open` opens into service. It is opened again each time it is lost.
@@ -91,11 +109,26 @@ impl Modem {
         F: FnMut() -> io::Result<S> + Send + 'static,
     {
         let (requests, waiting) = mpsc::channel(8);
-        let (arrived, incoming) = mpsc::channel(INCOMING_MAX);
+        let (inlet, inbox) = inbox();
         let (told, state) = watch::channel(ModemState::Starting);
-        let keeper = Keeper { options, clock, requests: waiting, incoming: arrived, state: told, reference: 0 };
+        let (free, freed) = mpsc::unbounded_channel();
+        let keeper = Keeper {
+            tried: PinMemory::open(options.pin_memory.clone()),
+            // Where the last run ended nobody knows: parts of two texts must not become one.
+            reference: (clock.utc_us() / 1_000_000) as u8,
+            options,
+            clock,
+            requests: waiting,
+            inlet,
+            state: told,
+            parts: Parts::default(),
+            held: BTreeSet::new(),
+            free,
+            freed,
+            round: 0,
+        };
         tokio::spawn(keeper.run(open));
-        Self { requests, incoming: Mutex::new(incoming), state }
+        Self { requests, inbox, state }
     }
 
     /// How it is, and a notice of every change.
@@ -124,10 +157,7 @@ impl SmsChannel for Modem {
     }
 
     async fn receive(&self) -> Incoming {
-        match self.incoming.lock().await.recv().await {
-            Some(incoming) => incoming,
-            None => std::future::pending().await,
-        }
+        self.inbox.receive().await
     }
 }
 
@@ -141,19 +171,42 @@ fn open_serial(path: &Path, baud: u32) -> io::Result<SerialStream> {
     Ok(port)
 }
 
+/// The port to open at this attempt: the path itself, or one of those that it fits, in turn.
+fn next_port(path: &Path, attempt: usize) -> io::Result<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((head, tail)) = name.split_once('*') else { return Ok(path.to_owned()) };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let fits = |name: &str| name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail);
+    let names = std::fs::read_dir(folder)?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut ports: Vec<_> = names.filter(|name| fits(name)).collect();
+    ports.sort();
+    let port = ports.get(attempt % ports.len().max(1));
+    port.map(|port| folder.join(port)).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no port of that name"))
+}
+
 /// The task that owns the port.
 struct Keeper {
     options: ModemOptions,
     clock: Clock,
     requests: mpsc::Receiver<Request>,
-    incoming: mpsc::Sender<Incoming>,
+    inlet: Inlet,
     state: watch::Sender<ModemState>,
+    tried: PinMemory,
     /// Joins the parts of long texts.
     reference: u8,
+    parts: Parts,
+    /// Places of the modem's memory that were read, and wait for somebody to take care of what they hold.
+    held: BTreeSet<u32>,
+    /// Places whose content was taken care of, with the round that they belong to.
+    free: mpsc::UnboundedSender<(u64, Vec<u32>)>,
+    freed: mpsc::UnboundedReceiver<(u64, Vec<u32>)>,
+    /// Counts conversations: a place of an earlier one may hold something else by now.
+    round: u64,
 }
 
-fn ready(Network { registered, signal }: Network) -> ModemState {
-    ModemState::Ready { registered, signal }
+fn ready(network: Network) -> ModemState {
+    let Network { registered, signal, operator, memory } = network;
+    ModemState::Ready { registered, signal, operator, memory }
 }
 
 /// Nobody wants the modem any more.
@@ -166,14 +219,19 @@ impl Keeper {
         F: FnMut() -> io::Result<S> + Send + 'static,
     {
         let mut pause = BACK_OFF.0;
-        let mut pin_refused = false;
         loop {
             let error = match open() {
                 Ok(io) => {
                     let mut session = Session::new(io, self.clock.clone());
-                    match self.converse(&mut session, &mut pin_refused, &mut pause).await {
+                    match self.converse(&mut session, &mut pause).await {
                         Ok(Dropped) => return,
-                        Err(error) => error,
+                        Err(error) => {
+                            if matches!(error, SessionError::Frozen(_)) {
+                                self.state.send_replace(ModemState::Lost { reason: error.to_string() });
+                                session.restart().await;
+                            }
+                            error
+                        }
                     }
                 }
                 Err(error) => error.into(),
@@ -210,22 +268,22 @@ impl Keeper {
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         session: &mut Session<S>,
-        pin_refused: &mut bool,
         pause: &mut Duration,
     ) -> Result<Dropped, SessionError> {
-        let pin = self.options.pin.clone();
-        let network = session.start(pin.as_deref(), pin_refused).await?;
-        for (index, hex) in session.read_all().await? {
-            self.take_stored(session, index, &hex).await?;
-        }
+        self.round += 1;
+        self.held.clear();
+        self.parts.forget_stored();
+        let network = session.start(self.options.pin.as_deref(), &mut self.tried).await?;
+        tracing::info!(registered = network.registered, signal = network.signal, "modem ready");
         self.state.send_replace(ready(network));
         *pause = BACK_OFF.0;
-        tracing::info!(registered = network.registered, signal = network.signal, "modem ready");
+        self.take_all(session).await?;
+        let clock = self.clock.clone();
+        let mut look_us = clock.mono_us() + LOOK.as_micros() as i64;
         loop {
             while let Some(what) = session.unsolicited.pop_front() {
                 self.hear(session, what).await?;
             }
-            let clock = self.clock.clone();
             tokio::select! {
                 request = self.requests.recv() => {
                     let Some(Request { sms, reply }) = request else { return Ok(Dropped) };
@@ -234,10 +292,28 @@ impl Keeper {
                     let _ = reply.send(outcome);
                     end?;
                 }
+                Some((round, places)) = self.freed.recv() => {
+                    if round == self.round {
+                        for place in places {
+                            session.delete_stored(place).await?;
+                            self.held.remove(&place);
+                        }
+                    }
+                }
                 line = session.line() => { line?; }
-                () = clock.sleep(LOOK) => {
+                () = clock.sleep_until(look_us) => {
+                    look_us = clock.mono_us() + LOOK.as_micros() as i64;
                     let network = session.network().await?;
+                    let holds = network.memory.is_none_or(|(used, _)| usize::from(used) > self.held.len());
                     self.state.send_replace(ready(network));
+                    for whole in self.parts.overdue(clock.mono_us()) {
+                        tracing::warn!("modem: a long text stayed incomplete");
+                        self.text(whole);
+                    }
+                    // Not everything that is stored is told: a full memory takes no more.
+                    if holds {
+                        self.take_all(session).await?;
+                    }
                 }
             }
         }
@@ -249,47 +325,92 @@ impl Keeper {
         what: Unsolicited,
     ) -> Result<(), SessionError> {
         match what {
-            Unsolicited::Stored(index) => match session.read_stored(index).await? {
-                Some(hex) => self.take_stored(session, index, &hex).await,
+            Unsolicited::Stored { memory, index } if session.reads(&memory) => {
+                match session.read_stored(index).await? {
+                    Some(hex) => self.take(session, &hex, Some(index)).await,
+                    None => Ok(()),
+                }
+            }
+            Unsolicited::Stored { memory, index } => match session.take_elsewhere(&memory, index).await? {
+                Some(hex) => self.take(session, &hex, None).await,
                 None => Ok(()),
             },
             Unsolicited::Message { hex } => {
-                self.take(&hex);
-                Ok(())
+                self.take(session, &hex, None).await?;
+                session.acknowledge().await
             }
             Unsolicited::Started | Unsolicited::Other(_) => Ok(()),
         }
     }
 
-    /// Takes a stored message in and frees its place: a full memory takes no more.
-    async fn take_stored<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn take_all<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         session: &mut Session<S>,
-        index: u32,
-        hex: &str,
     ) -> Result<(), SessionError> {
-        if self.take(hex) { session.delete_stored(index).await } else { Ok(()) }
+        for (index, hex) in session.read_all().await? {
+            self.take(session, &hex, Some(index)).await?;
+        }
+        Ok(())
     }
 
-    /// Whether the message is taken care of.
-    fn take(&self, hex: &str) -> bool {
-        let incoming = match pdu::decode(hex) {
-            Ok(Received::Text { part: Some(part), .. }) if part.number != 1 => return true,
-            Ok(Received::Text { from, text, .. }) => Incoming::Text { from, text },
-            Ok(Received::Report { fate: Fate::Pending, .. }) => return true,
-            Ok(Received::Report { reference, to, fate }) => {
-                Incoming::Delivery { reference: name(reference, &to), delivered: fate == Fate::Delivered }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "modem: an unreadable message is dropped");
-                return true;
-            }
-        };
-        let taken = self.incoming.try_send(incoming).is_ok();
-        if !taken {
-            tracing::warn!("modem: nobody takes what comes in");
+    /// Takes a message in. Its place is freed once somebody has taken care of it; at once if nobody can.
+    async fn take<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        session: &mut Session<S>,
+        hex: &str,
+        place: Option<u32>,
+    ) -> Result<(), SessionError> {
+        if place.is_some_and(|place| !self.held.insert(place)) {
+            return Ok(());
         }
-        taken
+        match pdu::decode(hex) {
+            Ok(Received::Text { from, text, part: Some(part) }) if part.total > 1 => {
+                if let Some(whole) = self.parts.add(&from, text, part, place, self.clock.mono_us()) {
+                    self.text(whole);
+                }
+                return Ok(());
+            }
+            Ok(Received::Text { from, text, .. }) => {
+                self.text(Whole { from, text, places: place.into_iter().collect() });
+                return Ok(());
+            }
+            Ok(Received::Report { reference, to, fate }) if fate != Fate::Pending => {
+                let reference = name(Some(reference), &to);
+                self.offer(
+                    Incoming::Delivery { reference, delivered: fate == Fate::Delivered },
+                    place.into_iter().collect(),
+                );
+                return Ok(());
+            }
+            Ok(Received::Report { .. }) => {}
+            Err(error) => tracing::warn!(%error, "modem: an unreadable message is dropped"),
+        }
+        if let Some(place) = place {
+            session.delete_stored(place).await?;
+            self.held.remove(&place);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, Whole { from, text, places }: Whole) {
+        self.offer(Incoming::Text { from, text }, places);
+    }
+
+    fn offer(&mut self, incoming: Incoming, places: Vec<u32>) {
+        let Some(taken) = self.inlet.offer(incoming) else {
+            tracing::error!("modem: nobody takes what comes in; what is stored is tried again");
+            places.iter().for_each(|place| {
+                self.held.remove(place);
+            });
+            return;
+        };
+        let (free, round) = (self.free.clone(), self.round);
+        tokio::spawn(async move {
+            if taken.await.is_ok() {
+                // The modem may have gone.
+                let _ = free.send((round, places));
+            }
+        });
     }
 
     /// Sends all parts of a text; the second is the end of the conversation, if it came to one.
@@ -303,7 +424,7 @@ impl Keeper {
             Ok(parts) => parts,
             Err(error) => return (Outcome::Rejected { reason: error.to_string() }, Ok(())),
         };
-        let mut reference = 0;
+        let mut reference = None;
         for part in parts {
             match session.submit(&part).await {
                 Submitted::Sent(number) => reference = number,
@@ -320,10 +441,11 @@ impl Keeper {
 
 /// A delivery is known by the modem's number, which comes round after 256, and by the end of the phone's, which the
 /// network may write in another form.
-fn name(reference: u8, to: &str) -> String {
+fn name(reference: Option<u8>, to: &str) -> String {
     let digits: Vec<_> = to.chars().filter(char::is_ascii_digit).collect();
     let end: String = digits[digits.len().saturating_sub(8)..].iter().collect();
-    format!("{reference}-{end}")
+    // Without a number no report will be understood; the text is sent all the same.
+    format!("{}-{end}", reference.map_or("?".into(), |reference| reference.to_string()))
 }
 
 /// What a refusal means (3GPP TS 27.005, 3.2.5; 24.011, E.2; 23.040, 9.2.3.22).

@@ -8,10 +8,8 @@ use super::gsm7;
 
 /// The most parts one text may take.
 const PARTS_MAX: usize = 8;
-/// Room of a message in septets, alone and as a part.
-const SEPTETS: (usize, usize) = (160, 153);
-/// The same in UCS-2 units.
-const UNITS: (usize, usize) = (70, 67);
+/// Octets of a message's user data, the header of a part included.
+const ROOM: usize = 140;
 /// Relative validity: the network tries for one day. An older "may need help" helps nobody.
 const VALIDITY: u8 = 167;
 
@@ -45,6 +43,40 @@ pub struct Submit {
     pub length: usize,
     /// What follows the prompt.
     pub hex: String,
+}
+
+/// What joins the parts of a long text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// As every phone knows it.
+    Short(u8),
+    /// For those who send so many that 256 come round too soon.
+    Long(u16),
+}
+
+impl From<u8> for Reference {
+    fn from(reference: u8) -> Self {
+        Self::Short(reference)
+    }
+}
+
+impl From<u16> for Reference {
+    fn from(reference: u16) -> Self {
+        Self::Long(reference)
+    }
+}
+
+impl Reference {
+    /// The user data header of a part (3GPP TS 23.040, 9.2.3.24.1 and 9.2.3.24.8).
+    fn header(self, total: u8, number: u8) -> Vec<u8> {
+        match self {
+            Self::Short(reference) => vec![5, 0, 3, reference, total, number],
+            Self::Long(reference) => {
+                let [high, low] = reference.to_be_bytes();
+                vec![6, 8, 4, high, low, total, number]
+            }
+        }
+    }
 }
 
 /// Which part of a long text.
@@ -94,14 +126,16 @@ pub enum Received {
 
 /// The messages that carry `text` to `to`, each with a status report wanted. GSM-7 where it can say it, else UCS-2.
 /// `reference` joins the parts of a long text.
-pub fn encode(to: &str, text: &str, reference: u8) -> Result<Vec<Submit>, PduError> {
+pub fn encode(to: &str, text: &str, reference: impl Into<Reference>) -> Result<Vec<Submit>, PduError> {
     let address = write_address(to)?;
+    let reference = reference.into();
+    let left = ROOM - reference.header(0, 0).len();
     let (coding, parts) = if let Some(septets) = alphabet::encode(text) {
-        let parts = split(&septets, SEPTETS, |tail| tail == alphabet::ESCAPE);
+        let parts = split(&septets, (ROOM * 8 / 7, left * 8 / 7), |tail| tail == alphabet::ESCAPE);
         (0x00, parts.into_iter().map(Data::Septets).collect::<Vec<_>>())
     } else {
         let units: Vec<u16> = text.encode_utf16().collect();
-        let parts = split(&units, UNITS, |tail| (0xD800..0xDC00).contains(&tail));
+        let parts = split(&units, (ROOM / 2, left / 2), |tail| (0xD800..0xDC00).contains(&tail));
         (0x08, parts.into_iter().map(Data::Units).collect())
     };
     if parts.len() > PARTS_MAX {
@@ -109,12 +143,12 @@ pub fn encode(to: &str, text: &str, reference: u8) -> Result<Vec<Submit>, PduErr
     }
     let total = parts.len() as u8;
     let submit = |(index, part): (usize, Data)| {
-        let header: &[u8] = if total > 1 { &[5, 0, 3, reference, total, index as u8 + 1] } else { &[] };
+        let header = if total > 1 { reference.header(total, index as u8 + 1) } else { Vec::new() };
         // No service centre of our own; SMS-SUBMIT with relative validity and a report wanted; any reference.
         let mut octets = vec![0x00, if header.is_empty() { 0x31 } else { 0x71 }, 0x00];
         octets.extend(&address);
         octets.extend([0x00, coding, VALIDITY]);
-        octets.extend(part.with_header(header));
+        octets.extend(part.with_header(&header));
         Submit { length: octets.len() - 1, hex: to_hex(&octets) }
     };
     Ok(parts.into_iter().enumerate().map(submit).collect())
@@ -251,7 +285,8 @@ fn read_header(data: &[u8]) -> Result<(usize, Option<Part>), PduError> {
             _ => {}
         }
     }
-    Ok((length + 1, part))
+    // What numbers itself outside of its own total is a text of its own.
+    Ok((length + 1, part.filter(|part| (1..=part.total).contains(&part.number))))
 }
 
 /// What is left to read.
@@ -320,7 +355,7 @@ mod tests {
     use super::*;
 
     /// What a phone shows of our messages: they are read back as if the network had delivered them.
-    fn shown(submits: &[Submit]) -> String {
+    fn shown(submits: &[Submit], reference: u16) -> String {
         let mut text = String::new();
         for (index, submit) in submits.iter().enumerate() {
             let octets = from_hex(&submit.hex).unwrap();
@@ -334,7 +369,7 @@ mod tests {
             deliver.extend([0; 7]);
             deliver.extend(&octets[tail + 3..]);
             let Ok(Received::Text { text: piece, part, .. }) = decode(&to_hex(&deliver)) else { panic!("unreadable") };
-            let expected = Part { reference: 77, total: submits.len() as u8, number: index as u8 + 1 };
+            let expected = Part { reference, total: submits.len() as u8, number: index as u8 + 1 };
             assert_eq!(part, (submits.len() > 1).then_some(expected));
             text.push_str(&piece);
         }
@@ -343,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_text_in_known_octets() {
-        let submits = encode("+33 6 39 98 10 01", "OK €", 0).unwrap();
+        let submits = encode("+33 6 39 98 10 01", "OK €", 0_u8).unwrap();
         // 11 digits, international; 5 septets with the escape for the euro.
         assert_eq!(
             submits[0].hex,
@@ -351,9 +386,9 @@ mod tests {
         );
         assert!(submits[0].hex.starts_with("0031000B913336991800F10000A705"));
         for refused in ["", "+", "+33abc", "+1234567890123456", "medmon"] {
-            assert_eq!(encode(refused, "x", 0), Err(PduError::Number), "{refused}");
+            assert_eq!(encode(refused, "x", 0_u8), Err(PduError::Number), "{refused}");
         }
-        assert_eq!(encode("+33639981001", &"é".repeat(5000), 0), Err(PduError::TooLong));
+        assert_eq!(encode("+33639981001", &"é".repeat(5000), 0_u8), Err(PduError::TooLong));
     }
 
     #[test]
@@ -390,7 +425,8 @@ mod tests {
             "\\PC{0,120}",
             "[ -~😀é]{60,250}",
         ]) {
-            prop_assert_eq!(shown(&encode("+33639981001", &text, 77).unwrap()), text);
+            prop_assert_eq!(&shown(&encode("+33639981001", &text, 77_u8).unwrap(), 77), &text);
+            prop_assert_eq!(shown(&encode("+33639981001", &text, 1977_u16).unwrap(), 1977), text);
         }
 
         #[test]
@@ -398,7 +434,7 @@ mod tests {
             text in "[@£$èéùìòÇ !-?A-Za-zÄÖÑÜ§äöñüà]{1,160}|[ê-ûa-z]{1,70}",
             number in "\\+[1-9][0-9]{7,13}",
         ) {
-            let ours = encode(&number, &text, 0).unwrap();
+            let ours = encode(&number, &text, 0_u8).unwrap();
             let data = GsmMessageData::encode_message(&text);
             prop_assert_eq!((ours.len(), data.len()), (1, 1));
             let address: PduAddress = number.parse().unwrap();

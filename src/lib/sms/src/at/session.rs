@@ -11,11 +11,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::codec::{Decoder, Failure, Line, Unsolicited};
 use super::pdu::Submit;
+use super::pin::PinMemory;
 
 /// A command that reaches no network is answered within this.
 const COMMAND: Duration = Duration::from_secs(10);
-/// AT+CMGS prompts within this.
-const PROMPT: Duration = Duration::from_secs(10);
+/// AT+CMGS prompts within this; asked twice.
+const PROMPT: Duration = Duration::from_secs(5);
+/// OK follows +CMGS within this. The network has the message by then, whatever becomes of the OK.
+const OK: Duration = Duration::from_secs(3);
 /// The network takes or refuses a message within this.
 const NETWORK: Duration = Duration::from_mins(1);
 /// What a modem still had to say from before has been said after this.
@@ -43,19 +46,27 @@ pub(super) enum SessionError {
     /// It has started anew.
     #[error("the modem has started anew")]
     Restarted,
-    /// It wants a PIN that is not configured, or a PUK.
-    #[error("the SIM is locked: {0}")]
+    /// It wants a PIN that is not configured, or is not ready.
+    #[error("the SIM is locked ({0}): write its PIN into a file and name that in pin_file")]
     Locked(String),
+    /// Three wrong PINs.
+    #[error(
+        "the SIM is blocked (SIM PUK): no PIN opens it; put it into a telephone, unblock it with its PUK, and come back"
+    )]
+    Blocked,
+    /// What is configured as the PIN is none.
+    #[error("what pin_file holds is not a PIN: four to eight digits")]
+    NotAPin,
     /// The configured PIN is wrong. It is not tried again: three times would lock the SIM.
-    #[error("the SIM refuses its PIN")]
+    #[error("the SIM refuses its PIN: it is not tried again before pin_file holds another one")]
     WrongPin,
 }
 
 /// How far a message came.
 #[derive(Debug)]
 pub(super) enum Submitted {
-    /// The network has it, under this reference.
-    Sent(u8),
+    /// The network has it, under this reference if that could be read.
+    Sent(Option<u8>),
     /// The modem or the network said no.
     Refused(Failure),
     /// It left, and no answer came; the conversation is over.
@@ -64,13 +75,17 @@ pub(super) enum Submitted {
     NotSent(SessionError),
 }
 
-/// What start-up found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How modem and network are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Network {
     /// Registered, at home or roaming.
     pub registered: bool,
     /// Signal quality of AT+CSQ, 0-31; `None` = unknown.
     pub signal: Option<u8>,
+    /// Whose network it is, as the modem calls it.
+    pub operator: Option<String>,
+    /// Messages in its memory, and places for them.
+    pub memory: Option<(u16, u16)>,
 }
 
 /// The conversation.
@@ -83,40 +98,52 @@ pub(super) struct Session<S> {
     pub unsolicited: VecDeque<Unsolicited>,
     /// Echo is off as far as we know.
     quiet: bool,
+    /// A message that is not stored wants to be acknowledged (3GPP TS 27.005, 3.4.4).
+    acknowledges: bool,
+    /// Where messages are read from.
+    memory: String,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub fn new(io: S, clock: Clock) -> Self {
         let (decoder, lines, unsolicited) = (Decoder::default(), VecDeque::new(), VecDeque::new());
-        Self { io, clock, decoder, lines, unsolicited, quiet: false }
+        let memory = "SM".to_owned();
+        Self { io, clock, decoder, lines, unsolicited, quiet: false, acknowledges: false, memory }
     }
 
     /// Brings the modem to where messages go out and come in.
-    pub async fn start(&mut self, pin: Option<&str>, pin_refused: &mut bool) -> Result<Network, SessionError> {
+    pub async fn start(&mut self, pin: Option<&str>, tried: &mut PinMemory) -> Result<Network, SessionError> {
         self.wake().await?;
         self.command("ATE0").await?;
         self.quiet = true;
-        self.command("AT+CMEE=1").await?;
-        self.unlock(pin, pin_refused).await?;
+        // Numbers where it can, else words: both are understood.
+        self.try_each(&["AT+CMEE=1", "AT+CMEE=2"]).await?;
+        self.unlock(pin, tried).await?;
         self.command("AT+CMGF=0").await?;
         // Where messages are kept, and that they are told, differs between modems: what is refused is done without.
-        self.try_each(&["AT+CPMS=\"SM\",\"SM\",\"SM\"", "AT+CPMS=\"ME\",\"ME\",\"ME\""]).await?;
-        self.try_each(&["AT+CNMI=2,1,0,1,0", "AT+CNMI=1,1,0,1,0", "AT+CNMI=2,1,0,2,0", "AT+CNMI=2,1"]).await?;
+        let memories = ["AT+CPMS=\"SM\",\"SM\",\"SM\"", "AT+CPMS=\"ME\",\"ME\",\"ME\""];
+        if self.try_each(&memories).await? == Some(1) {
+            self.memory = "ME".into();
+        }
+        let service = self.ask("AT+CSMS?", "+CSMS:").await?;
+        self.acknowledges = service.starts_with('1');
+        // Stored and told, with reports as they come; with reports stored; without reports; not stored at all.
+        self.try_each(&[
+            "AT+CNMI=2,1,0,1,0",
+            "AT+CNMI=1,1,0,1,0",
+            "AT+CNMI=2,1,0,2,0",
+            "AT+CNMI=2,1",
+            "AT+CNMI=2,2,0,1,0",
+            "AT+CNMI=2,2",
+        ])
+        .await?;
         self.network().await
     }
 
     /// Out of whatever it was in the middle of; what it still had to say is heard, answers of before are not.
     async fn wake(&mut self) -> Result<(), SessionError> {
         self.io.write_all(&[ESC]).await?;
-        let settled = self.clock.clone();
-        let quiet = settled.sleep(SETTLE);
-        tokio::pin!(quiet);
-        loop {
-            tokio::select! {
-                () = &mut quiet => break,
-                line = self.line() => { line?; }
-            }
-        }
+        self.settle().await?;
         for _ in 0..3 {
             match self.command_within("AT", COMMAND / 5).await {
                 Err(SessionError::Frozen(_) | SessionError::Refused { .. }) => {}
@@ -126,27 +153,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Err(SessionError::Frozen("AT".into()))
     }
 
-    async fn unlock(&mut self, pin: Option<&str>, pin_refused: &mut bool) -> Result<(), SessionError> {
-        // A SIM that was just woken needs some seconds.
-        for _ in 0..10 {
-            let state = match self.ask("AT+CPIN?", "+CPIN:").await {
-                Ok(state) => state,
-                Err(SessionError::Refused { failure: Failure::Equipment(14), .. }) => "busy".into(),
+    async fn settle(&mut self) -> Result<(), SessionError> {
+        let clock = self.clock.clone();
+        let quiet = clock.sleep(SETTLE);
+        tokio::pin!(quiet);
+        loop {
+            tokio::select! {
+                () = &mut quiet => return Ok(()),
+                line = self.line() => { line?; }
+            }
+        }
+    }
+
+    async fn unlock(&mut self, pin: Option<&str>, tried: &mut PinMemory) -> Result<(), SessionError> {
+        // A SIM that was just woken, or opened, needs some seconds.
+        for _ in 0..15 {
+            let state = match self.command("AT+CPIN?").await {
+                Ok(lines) => after(&lines, "+CPIN:"),
+                Err(SessionError::Refused {
+                    failure: Failure::Equipment(14) | Failure::Service(314 | 515), ..
+                }) => "busy".into(),
                 Err(error) => return Err(error),
             };
             match (state.as_str(), pin) {
-                ("READY", _) => return Ok(()),
-                ("SIM PIN", _) if *pin_refused => return Err(SessionError::WrongPin),
-                ("SIM PIN", Some(pin)) => match self.command(&format!("AT+CPIN=\"{pin}\"")).await {
-                    Err(SessionError::Refused { .. }) => {
-                        *pin_refused = true;
-                        return Err(SessionError::WrongPin);
+                ("READY", _) => {
+                    tried.accepted();
+                    return Ok(());
+                }
+                ("SIM PIN", Some(pin)) if !tried.allows(pin) => return Err(SessionError::WrongPin),
+                ("SIM PIN", Some(pin)) if !is_pin(pin) => return Err(SessionError::NotAPin),
+                ("SIM PIN", Some(pin)) => {
+                    tried.try_now(pin);
+                    match self.command(&format!("AT+CPIN=\"{pin}\"")).await {
+                        Err(SessionError::Refused { .. }) => {
+                            tried.refused(pin);
+                            return Err(SessionError::WrongPin);
+                        }
+                        other => {
+                            other?;
+                            tried.accepted();
+                        }
                     }
-                    other => {
-                        other?;
-                    }
-                },
-                ("busy", _) => {}
+                }
+                ("SIM PUK", _) => return Err(SessionError::Blocked),
+                // A line that was lost.
+                ("busy" | "", _) => {}
                 _ => return Err(SessionError::Locked(state)),
             }
             self.clock.clone().sleep(Duration::from_secs(1)).await;
@@ -154,23 +205,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Err(SessionError::Locked("busy".into()))
     }
 
-    async fn try_each(&mut self, commands: &[&str]) -> Result<(), SessionError> {
-        for command in commands {
+    /// Which of the commands was the first that it did not refuse.
+    async fn try_each(&mut self, commands: &[&str]) -> Result<Option<usize>, SessionError> {
+        for (place, command) in commands.iter().enumerate() {
             match self.command(command).await {
                 Err(SessionError::Refused { failure, .. }) => tracing::debug!(command, %failure, "modem: done without"),
-                other => return other.map(|_| ()),
+                other => return other.map(|_| Some(place)),
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Registration and signal; at the same time whether the modem is still there.
+    /// Registration, signal and memory; at the same time whether the modem is still there.
     pub async fn network(&mut self) -> Result<Network, SessionError> {
-        let registration = self.ask("AT+CREG?", "+CREG:").await?;
+        let field =
+            |text: &str, place| text.split(',').nth(place).map(|field| field.trim().trim_matches('"').to_owned());
+        let number = |text: &str, place| field(text, place)?.parse::<u16>().ok();
+        let mut registered = false;
+        // Of voice, of packets, of LTE: a text needs one of them (3GPP TS 27.007, 7.2, 10.1.20, 10.1.22).
+        for (command, prefix) in [("AT+CREG?", "+CREG:"), ("AT+CEREG?", "+CEREG:"), ("AT+CGREG?", "+CGREG:")] {
+            let said = self.ask(command, prefix).await?;
+            registered = registered || matches!(number(&said, 1), Some(1 | 5 | 6 | 7));
+        }
         let quality = self.ask("AT+CSQ", "+CSQ:").await?;
-        let field = |text: &str, place| text.split(',').nth(place).and_then(|field| field.trim().parse::<u8>().ok());
-        let signal = field(&quality, 0).filter(|signal| *signal <= 31);
-        Ok(Network { registered: matches!(field(&registration, 1), Some(1 | 5)), signal })
+        let signal = number(&quality, 0).filter(|signal| *signal <= 31).map(|signal| signal as u8);
+        // Without a network some modems take half a minute for it.
+        let operator = if registered { field(&self.ask("AT+COPS?", "+COPS:").await?, 2) } else { None };
+        let memory = self.ask("AT+CPMS?", "+CPMS:").await?;
+        let memory = number(&memory, 1).zip(number(&memory, 2));
+        Ok(Network { registered, signal, operator: operator.filter(|name| !name.is_empty()), memory })
     }
 
     /// The message stored under `index`, if there is one.
@@ -180,6 +243,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Err(SessionError::Refused { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether what is stored in `memory` is read from there anyway.
+    pub fn reads(&self, memory: &str) -> bool {
+        // "MT" is a modem's name for all it has.
+        memory == self.memory || memory == "MT"
+    }
+
+    /// Takes a message out of another memory: where reports are kept ("SR"), or where a modem puts what it likes.
+    pub async fn take_elsewhere(&mut self, memory: &str, index: u32) -> Result<Option<String>, SessionError> {
+        if self.try_each(&[&format!("AT+CPMS=\"{memory}\"")]).await?.is_none() {
+            return Ok(None);
+        }
+        let hex = self.read_stored(index).await?;
+        self.delete_stored(index).await?;
+        self.command(&format!("AT+CPMS=\"{}\"", self.memory)).await?;
+        Ok(hex)
+    }
+
+    /// A message that is not stored has been taken.
+    pub async fn acknowledge(&mut self) -> Result<(), SessionError> {
+        if self.acknowledges { self.try_each(&["AT+CNMA"]).await.map(|_| ()) } else { Ok(()) }
     }
 
     /// All that is stored: index and PDU.
@@ -202,24 +287,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Frees the place of a stored message.
     pub async fn delete_stored(&mut self, index: u32) -> Result<(), SessionError> {
-        self.try_each(&[&format!("AT+CMGD={index}")]).await
+        self.try_each(&[&format!("AT+CMGD={index}")]).await.map(|_| ())
     }
 
     /// Hands one message to the network.
     pub async fn submit(&mut self, submit: &Submit) -> Submitted {
-        let clock = self.clock.clone();
-        match clock.timeout(PROMPT, self.ask_for_prompt(submit.length)).await {
-            None => return Submitted::NotSent(SessionError::Frozen("AT+CMGS".into())),
-            Some(Err(SessionError::Refused { failure, .. })) => return Submitted::Refused(failure),
-            Some(Err(error)) => return Submitted::NotSent(error),
-            Some(Ok(())) => {}
+        match self.prompt(submit.length).await {
+            Ok(()) => {}
+            Err(SessionError::Refused { failure, .. }) => return Submitted::Refused(failure),
+            Err(error) => return Submitted::NotSent(error),
         }
-        match clock.timeout(NETWORK, self.hand_over(&submit.hex)).await {
-            None => Submitted::Unknown(SessionError::Frozen("a message".into())),
+        let clock = self.clock.clone();
+        let mut reference = None;
+        match clock.timeout(NETWORK, self.hand_over(&submit.hex, &mut reference)).await {
+            // +CMGS came: the network has it.
+            _ if reference.is_some() => Submitted::Sent(reference.flatten()),
             Some(Err(SessionError::Refused { failure, .. })) => Submitted::Refused(failure),
             Some(Err(error)) => Submitted::Unknown(error),
-            Some(Ok(reference)) => Submitted::Sent(reference),
+            None | Some(Ok(())) => Submitted::Unknown(SessionError::Frozen("a message".into())),
         }
+    }
+
+    /// Asks for the prompt; a second time when it does not come, as after a command of which it missed a letter.
+    async fn prompt(&mut self, length: usize) -> Result<(), SessionError> {
+        let clock = self.clock.clone();
+        for _ in 0..2 {
+            if let Some(prompted) = clock.timeout(PROMPT, self.ask_for_prompt(length)).await {
+                return prompted;
+            }
+            // If it waits for a message after all, it gets none.
+            self.io.write_all(&[ESC]).await?;
+            self.settle().await?;
+        }
+        Err(SessionError::Frozen("AT+CMGS".into()))
     }
 
     async fn ask_for_prompt(&mut self, length: usize) -> Result<(), SessionError> {
@@ -234,22 +334,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    async fn hand_over(&mut self, hex: &str) -> Result<u8, SessionError> {
+    /// `sent` is set once the network has it, to its reference if that could be read.
+    async fn hand_over(&mut self, hex: &str, sent: &mut Option<Option<u8>>) -> Result<(), SessionError> {
         self.io.write_all(hex.as_bytes()).await?;
         self.io.write_all(&[CTRL_Z]).await?;
-        let mut reference = 0;
+        let clock = self.clock.clone();
+        let mut ended = false;
         loop {
-            match self.line().await? {
+            // After one of the two, the other follows at once or never.
+            let line = if ended || sent.is_some() {
+                clock.timeout(OK, self.line()).await.ok_or_else(|| SessionError::Frozen("a message".into()))??
+            } else {
+                self.line().await?
+            };
+            match line {
                 Line::Info(line) => {
-                    if let Some(number) = line.strip_prefix("+CMGS:") {
-                        reference = number.split(',').next().and_then(|number| number.trim().parse().ok()).unwrap_or(0);
+                    if let Some((_, number)) = line.split_once("+CMGS:") {
+                        *sent = Some(number.split(',').next().and_then(|number| number.trim().parse().ok()));
                     }
                 }
-                Line::Ok => return Ok(reference),
+                // Without +CMGS it may belong to what went before.
+                Line::Ok => ended = true,
                 Line::Failed(failure) => return Err(SessionError::Refused { command: "a message".into(), failure }),
                 _ => {}
             }
+            if ended && sent.is_some() {
+                return Ok(());
+            }
         }
+    }
+
+    /// Starts a modem again that does not answer, if it listens at all.
+    pub async fn restart(&mut self) {
+        self.quiet = false;
+        // It may be waiting for the rest of a message. What becomes of this is seen at the next start.
+        let _ = self.io.write_all(&[ESC]).await;
+        let _ = self.command("AT+CFUN=1,1").await;
     }
 
     async fn command(&mut self, command: &str) -> Result<Vec<String>, SessionError> {
@@ -278,10 +398,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// What follows `prefix` in the response to `command`.
+    /// What follows `prefix` in the response to `command`; nothing where it is refused.
     async fn ask(&mut self, command: &str, prefix: &str) -> Result<String, SessionError> {
-        let lines = self.command(command).await?;
-        Ok(lines.iter().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default().trim().to_owned())
+        match self.command(command).await {
+            Ok(lines) => Ok(after(&lines, prefix)),
+            Err(SessionError::Refused { .. }) => Ok(String::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The next line. What is unsolicited is also kept. Nothing is lost when the wait is given up.
@@ -308,7 +431,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-/// Each header that begins with `prefix` (without it), with the line after it.
+fn is_pin(pin: &str) -> bool {
+    (4..=8).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn after(lines: &[String], prefix: &str) -> String {
+    // Noise may stand before it.
+    lines.iter().find_map(|line| line.split_once(prefix)).unwrap_or_default().1.trim().to_owned()
+}
+
+/// Each header that begins with `prefix` (without it), with the PDU after it, whatever stands between them.
 fn pdu_after<'a>(lines: &'a [String], prefix: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
-    lines.windows(2).filter_map(move |pair| Some((pair[0].strip_prefix(prefix)?.trim().to_owned(), pair[1].clone())))
+    let is_hex = |line: &&String| line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    lines.iter().enumerate().filter_map(move |(place, line)| {
+        let header = line.split_once(prefix)?.1.trim().to_owned();
+        let rest = lines[place + 1..].iter().take_while(|line| !line.contains(prefix));
+        // Without a PDU that can be read it is an unreadable message, and its place is freed.
+        Some((header, rest.filter(is_hex).max_by_key(|line| line.len()).cloned().unwrap_or_default()))
+    })
 }

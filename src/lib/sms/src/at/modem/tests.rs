@@ -18,6 +18,10 @@ enum Answer {
     NoPrompt,
     Silence,
     PortLost,
+    /// The network has it, and the OK is lost.
+    NoOk(u8),
+    /// OK, and the line before it was lost.
+    NoReference,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +103,8 @@ impl Fake {
                 Answer::Refused(code) => Some(format!("\r\n+CMS ERROR: {code}\r\n")),
                 Answer::Silence | Answer::NoPrompt => Some(String::new()),
                 Answer::PortLost => None,
+                Answer::NoOk(reference) => Some(format!("\r\n\u{fffd}+CMGS: {reference}\r\n")),
+                Answer::NoReference => ok("\u{fffd}\u{fffd}"),
             };
         }
         script.commands.push(line.to_owned());
@@ -112,6 +118,12 @@ impl Fake {
             }
             ("AT+CREG?", _) => ok("+CREG: 0,1"),
             ("AT+CSQ", _) => ok("+CSQ: 20,0"),
+            ("AT+CEREG?" | "AT+CGREG?", _) => Some("\r\n+CME ERROR: 4\r\n".into()),
+            ("AT+COPS?", _) => ok("+COPS: 0,0,\"Orange F\",7"),
+            ("AT+CPMS?", _) => {
+                let used = script.stored.len();
+                ok(&format!("+CPMS: \"SM\",{used},20,\"SM\",{used},20,\"SM\",{used},20"))
+            }
             // The first way of being told is refused, as many modems do.
             ("AT+CNMI", "2,1,0,1,0") => Some("\r\nERROR\r\n".into()),
             ("AT+CMGL", _) => {
@@ -159,9 +171,20 @@ impl Bench {
     fn with_pin(script: Script, pin: Option<&str>) -> Self {
         let fake = Fake::new(script);
         let port = fake.clone();
-        let options = ModemOptions { pin: pin.map(str::to_owned) };
+        let options = ModemOptions { pin: pin.map(str::to_owned), pin_memory: None };
+        Self::with_options(fake, port, options)
+    }
+
+    fn with_options(fake: Fake, port: Fake, options: ModemOptions) -> Self {
         let modem = Modem::start(move || port.open(), options, Clock::scaled(1.0, 0));
         Self { fake, modem }
+    }
+
+    /// Asks for what comes in, in vain: all that came before is taken care of by then.
+    async fn nobody_writes(&self) {
+        let clock = Clock::scaled(1.0, 0);
+        let nothing = clock.timeout(Duration::from_secs(30), self.modem.receive()).await;
+        assert_eq!(nothing, None);
     }
 
     async fn until(&self, wanted: impl Fn(&ModemState) -> bool) {
@@ -177,12 +200,17 @@ impl Bench {
     }
 }
 
+fn ready_state() -> ModemState {
+    let operator = Some("Orange F".into());
+    ModemState::Ready { registered: true, signal: Some(20), operator, memory: Some((0, 20)) }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_modem_is_started_and_sends() {
     let bench = Bench::new(Script { answers: [Answer::Sent(7)].into(), ..Script::default() });
     assert!(matches!(bench.send().await, Outcome::Unavailable { .. }), "it is starting");
     bench.ready().await;
-    assert_eq!(*bench.modem.state().borrow(), ModemState::Ready { registered: true, signal: Some(20) });
+    assert_eq!(*bench.modem.state().borrow(), ready_state());
     assert_eq!(bench.send().await, Outcome::Sent { reference: "7-39981001".into() });
     bench.fake.say.send(format!("\r\n+CDS: 25\r\n{REPORT}\r\n")).unwrap();
     let delivery = Incoming::Delivery { reference: "7-39981001".into(), delivered: true };
@@ -207,7 +235,7 @@ async fn texts_come_in_and_their_places_are_freed() {
     let bench = Bench::new(Script { stored, ..Script::default() });
     let text = Incoming::Text { from: "+33639981001".into(), text: "OK 4821".into() };
     assert_eq!(bench.modem.receive().await, text);
-    bench.ready().await;
+    bench.nobody_writes().await;
     bench.fake.edit(|script| {
         assert!(script.stored.is_empty(), "an unreadable one as well");
         script.stored.insert(3, DELIVER.into());
@@ -216,8 +244,50 @@ async fn texts_come_in_and_their_places_are_freed() {
     assert_eq!(bench.modem.receive().await, text);
     bench.fake.say.send(format!("\r\n+CMT: ,24\r\n{DELIVER}\r\n")).unwrap();
     assert_eq!(bench.modem.receive().await, text);
+    bench.nobody_writes().await;
     bench.send().await;
     assert!(bench.fake.edit(|script| script.stored.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_stays_on_the_sim_until_somebody_has_taken_care_of_it() {
+    let bench = Bench::new(Script { stored: [(1, DELIVER.into())].into(), ..Script::default() });
+    let text = Incoming::Text { from: "+33639981001".into(), text: "OK 4821".into() };
+    assert_eq!(bench.modem.receive().await, text);
+    bench.ready().await;
+    bench.send().await;
+    assert_eq!(bench.fake.edit(|script| script.stored.len()), 1, "whoever has it may still lose it");
+    // It starts anew: what is on the SIM is told again.
+    bench.fake.say.send("\r\nRDY\r\n".into()).unwrap();
+    bench.until(|state| matches!(state, ModemState::Lost { .. })).await;
+    assert_eq!(bench.modem.receive().await, text);
+    bench.nobody_writes().await;
+    assert!(bench.fake.edit(|script| script.stored.is_empty()));
+    // One that nobody told of is found by the look of each minute.
+    bench.fake.edit(|script| script.stored.insert(2, DELIVER.into()));
+    assert_eq!(bench.modem.receive().await, text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_text_is_put_together_and_an_incomplete_one_given_out() {
+    let part = |number: u8, text: &str| {
+        let septets = medmon_core::text::gsm7::encode(text).unwrap();
+        let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02X}")).collect::<String>();
+        let length = hex(&[7 + septets.len() as u8]);
+        let data = hex(&super::super::gsm7::pack(&septets, 1));
+        format!("00440B913336991800F1000062114241134000{length}0500037702{number:02X}{data}")
+    };
+    let bench = Bench::new(Script { stored: [(4, part(2, " j'arrive"))].into(), ..Script::default() });
+    bench.ready().await;
+    bench.nobody_writes().await;
+    bench.fake.edit(|script| script.stored.insert(7, part(1, "OK 4821")));
+    bench.fake.say.send("\r\n+CMTI: \"SM\",7\r\n".into()).unwrap();
+    let text = |text: &str| Incoming::Text { from: "+33639981001".into(), text: text.into() };
+    assert_eq!(bench.modem.receive().await, text("OK 4821 j'arrive"));
+    bench.nobody_writes().await;
+    assert!(bench.fake.edit(|script| script.stored.is_empty()));
+    bench.fake.edit(|script| script.stored.insert(3, part(1, "OK")));
+    assert_eq!(bench.modem.receive().await, text("OK…"), "after ten minutes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +309,7 @@ async fn refusals_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_modem_that_does_not_answer_is_started_again() {
     let bench = Bench::new(Script {
-        answers: [Answer::NoPrompt, Answer::Silence, Answer::PortLost].into(),
+        answers: [Answer::NoPrompt, Answer::NoPrompt, Answer::Silence, Answer::PortLost].into(),
         ..Script::default()
     });
     bench.ready().await;
@@ -295,6 +365,49 @@ async fn a_wrong_pin_is_tried_once_and_never_again() {
         Clock::scaled(1.0, 0).sleep(Duration::from_hours(1)).await;
         assert_eq!(bench.fake.edit(|script| script.pins_tried), u32::from(pin.is_some()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_is_tried_no_more_often_over_a_restart_of_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(Script { pin: Some("1234".into()), ..Script::default() });
+    let file = folder.path().join("sms.pin");
+    for (pin, tries) in [("0000", 1), ("0000", 1), ("12\"34", 1), ("1234", 2), ("1234", 2)] {
+        let options = ModemOptions { pin: Some(pin.into()), pin_memory: Some(file.clone()) };
+        let bench = Bench::with_options(fake.clone(), fake.clone(), options);
+        bench.until(|state| *state != ModemState::Starting).await;
+        let opened = pin == "1234";
+        assert_eq!(matches!(*bench.modem.state().borrow(), ModemState::Ready { .. }), opened, "{pin}");
+        assert_eq!(fake.edit(|script| script.pins_tried), tries, "{pin}");
+        assert_eq!(file.exists(), !opened);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_network_has_is_sent_though_a_line_is_lost() {
+    let answers = [Answer::NoOk(9), Answer::NoReference, Answer::Sent(10)];
+    let bench = Bench::new(Script { answers: answers.into(), ..Script::default() });
+    bench.ready().await;
+    assert_eq!(bench.send().await, Outcome::Sent { reference: "9-39981001".into() });
+    // An OK alone may be of what went before.
+    assert_eq!(bench.send().await, Outcome::MaybeSent);
+    bench.until(|state| matches!(state, ModemState::Lost { .. })).await;
+    bench.ready().await;
+    assert_eq!(bench.send().await, Outcome::Sent { reference: "10-39981001".into() });
+    assert!(bench.fake.edit(|script| script.commands.contains(&"AT+CFUN=1,1".to_owned())), "it was started again");
+}
+
+#[test]
+fn a_port_whose_name_changes_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    assert_eq!(next_port(&path("ttyUSB1"), 7).unwrap(), path("ttyUSB1"));
+    assert!(next_port(&path("ttyUSB*"), 0).is_err());
+    for name in ["ttyUSB3", "ttyUSB2", "ttyS0"] {
+        std::fs::write(path(name), "").unwrap();
+    }
+    let found: Vec<_> = (0..3).map(|attempt| next_port(&path("ttyUSB*"), attempt).unwrap()).collect();
+    assert_eq!(found, [path("ttyUSB2"), path("ttyUSB3"), path("ttyUSB2")]);
 }
 
 #[tokio::test]
