@@ -325,6 +325,10 @@ impl GatewayConfig {
                 return Err(refuse("sms.channels", Some(format!("\"{name}\"")), &problem));
             }
         }
+        if let Some(Err(error)) = self.sms.http.as_ref().map(HttpConfig::check) {
+            let value = error.value.map(|value| format!("\"{value}\""));
+            return Err(refuse(&format!("sms.http.{}", error.key), value, &error.problem));
+        }
         let number = self.sms.modem.as_ref().and_then(|modem| modem.number.as_deref());
         if let Some(phone) = number.filter(|phone| !is_e164(phone)) {
             let problem = "write it as +33612345678 (E.164)";

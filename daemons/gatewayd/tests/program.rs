@@ -44,6 +44,10 @@ fn a_bad_configuration_is_one_line_and_exit_78() {
             "[gateway.sms]\nfallback_phone = '0612345678'",
             "gateway.toml: gateway.sms.fallback_phone = \"0612345678\": write it as +33612345678 (E.164)",
         ),
+        (
+            "[gateway.sms.http]\nurl = 'https://sms.example'\ntimeout_s = 0",
+            "gateway.toml: gateway.sms.http.timeout_s = \"0\": write 1 to 60 seconds: an emergency waits for it",
+        ),
     ] {
         for args in [&["--check-config"][..], &[]] {
             let output = gatewayd(config, args);

@@ -140,12 +140,13 @@ impl Modem {
         &self.port
     }
 
-    /// Pulls it out: the port is gone, and what waits for the host with it.
+    /// Pulls it out: the port is gone, and its power; what phones text waits in the network.
     pub fn unplug(&self) {
         if let Some(task) = lock(&self.task).take() {
             task.abort();
         }
         lock(&self.shared.pty).take();
+        lock(&self.shared.terminal).powered = false;
     }
 
     /// Puts it in again, under another name; it starts anew.
@@ -153,7 +154,13 @@ impl Modem {
         self.unplug();
         let pty = Arc::new(Pty::open()?);
         let port = pty.path().to_owned();
-        lock(&self.shared.terminal).reboot();
+        {
+            let mut terminal = lock(&self.shared.terminal);
+            terminal.powered = true;
+            terminal.reboot();
+            // Nobody has the port open yet.
+            terminal.settle();
+        }
         *lock(&self.shared.pty) = Some(Arc::clone(&pty));
         *lock(&self.task) = Some(tokio::spawn(serve(Arc::clone(&self.shared), pty)));
         Ok(port)

@@ -57,6 +57,8 @@ fn range(name: &str) -> Option<&'static str> {
 #[derive(Debug)]
 pub struct Terminal {
     pub faults: ModemFaults,
+    /// It is plugged in.
+    pub powered: bool,
     pin: Option<String>,
     locked: bool,
     tries: u8,
@@ -82,6 +84,7 @@ impl Terminal {
     pub fn new(options: &ModemOptions) -> Self {
         Self {
             faults: options.faults,
+            powered: true,
             locked: options.pin.is_some(),
             pin: options.pin.clone(),
             tries: 3,
@@ -200,8 +203,8 @@ impl Terminal {
         let end = self.answer(name, argument, &mut lines);
         // Echo may just have been switched; what follows is the same either way.
         let mut effects = self.finish(&lines, end);
-        if name == "+CMGD" {
-            // There is room again.
+        if matches!(name, "+CMGD" | "+CPIN") {
+            // There is room again, or a network.
             effects.extend(self.settle());
         }
         effects
@@ -368,7 +371,7 @@ impl Terminal {
     /// Takes in what waits, as far as network and SIM allow.
     pub fn settle(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        while !self.faults.no_network && !self.locked {
+        while self.powered && !self.faults.no_network && !self.locked {
             let Some(free) = (1..=CAPACITY).find(|index| !self.store.contains_key(index)) else { break };
             let Some(pdu) = self.waiting.pop_front() else { break };
             if self.routes.0 == 2 && !self.faults.freeze {
@@ -386,7 +389,7 @@ impl Terminal {
 
     /// A delivery report comes from the network; lost unless the host asked to be told.
     pub fn report(&mut self, pdu: &[u8]) -> Vec<Effect> {
-        if self.faults.freeze {
+        if self.faults.freeze || !self.powered {
             return Vec::new();
         }
         let times = if self.faults.duplicate_reports { 2 } else { 1 };

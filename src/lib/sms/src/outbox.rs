@@ -381,6 +381,14 @@ impl Outbox {
         Ok(rows)
     }
 
+    /// Forgets the texts of alerts whose newest was queued before `before_us` (UTC µs; 90 days ago is meant), because they
+    /// carry telephone numbers; never one that waits, nor of an alert in `open`, which the ladder still asks about. How
+    /// many went.
+    pub async fn trim(&self, before_us: i64, open: &[Uuid]) -> Result<usize, OutboxError> {
+        let open = serde_json::to_string(open).unwrap_or_default();
+        Ok(self.write(move |db| store::trim(db, before_us, &open)).await?)
+    }
+
     /// The texts that are in memory because no disk takes them, oldest first.
     pub fn kept(&self) -> Vec<Row> {
         let mut rows: Vec<_> = self.memory().rows.values().cloned().collect();
@@ -566,6 +574,32 @@ mod tests {
         outbox.end(row, &sent("9-39981001")).await;
         assert_eq!(outbox.delivery("9-39981001", false).await.map(|row| row.state), Some(State::Undelivered));
         assert_eq!(outbox.due().await, Due::Nothing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_texts_are_forgotten_but_none_that_an_alert_may_need() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock()).unwrap();
+        let alert = Uuid::from_u128;
+        let send = async |id, step| {
+            outbox.queue(NewText { alert: alert(id), ..new(step) }).await;
+            let row = outbox.begin(now(&outbox).await).await;
+            outbox.end(row, &sent(&format!("{id}-{step}"))).await;
+        };
+        for id in 1..=3 {
+            send(id, 1).await;
+        }
+        outbox.queue(NewText { alert: alert(4), ..new(1) }).await;
+        let before_us = outbox.clock.utc_us() + 1;
+        outbox.clock.sleep(Duration::from_hours(1)).await;
+        // The second is still texted about, the third is open, one of the fourth waits.
+        let row = outbox.begin(now(&outbox).await).await;
+        outbox.end(row, &Outcome::unavailable("no network")).await;
+        send(2, 2).await;
+        assert_eq!(outbox.trim(before_us, &[alert(3)]).await.unwrap(), 1);
+        let left: Vec<_> = outbox.rows(9).await.unwrap().iter().map(|row| row.alert).collect();
+        assert_eq!(left, [2, 4, 3, 2].map(alert));
+        assert_eq!(outbox.trim(before_us, &[]).await.unwrap(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -226,6 +226,12 @@ impl Keeper {
                     match self.converse(&mut session, &mut pause).await {
                         Ok(Dropped) => return,
                         Err(error) => {
+                            // What is stored is read again; this is nowhere else.
+                            for what in session.unsolicited.drain(..) {
+                                if let Unsolicited::Message { hex } = what {
+                                    self.understand(&hex, None);
+                                }
+                            }
                             if matches!(error, SessionError::Frozen(_)) {
                                 self.state.send_replace(ModemState::Lost { reason: error.to_string() });
                                 session.restart().await;
@@ -363,33 +369,33 @@ impl Keeper {
         if place.is_some_and(|place| !self.held.insert(place)) {
             return Ok(());
         }
+        let Some(place) = self.understand(hex, place) else { return Ok(()) };
+        session.delete_stored(place).await?;
+        self.held.remove(&place);
+        Ok(())
+    }
+
+    /// Offers what a message says. The place, if it says nothing that anybody could take care of.
+    fn understand(&mut self, hex: &str, place: Option<u32>) -> Option<u32> {
+        let places = place.into_iter().collect();
         match pdu::decode(hex) {
             Ok(Received::Text { from, text, part: Some(part) }) if part.total > 1 => {
                 if let Some(whole) = self.parts.add(&from, text, part, place, self.clock.mono_us()) {
                     self.text(whole);
                 }
-                return Ok(());
             }
-            Ok(Received::Text { from, text, .. }) => {
-                self.text(Whole { from, text, places: place.into_iter().collect() });
-                return Ok(());
-            }
-            Ok(Received::Report { reference, to, fate }) if fate != Fate::Pending => {
+            Ok(Received::Text { from, text, .. }) => self.text(Whole { from, text, places }),
+            Ok(Received::Report { fate: Fate::Pending, .. }) => return place,
+            Ok(Received::Report { reference, to, fate }) => {
                 let reference = name(Some(reference), &to);
-                self.offer(
-                    Incoming::Delivery { reference, delivered: fate == Fate::Delivered },
-                    place.into_iter().collect(),
-                );
-                return Ok(());
+                self.offer(Incoming::Delivery { reference, delivered: fate == Fate::Delivered }, places);
             }
-            Ok(Received::Report { .. }) => {}
-            Err(error) => tracing::warn!(%error, "modem: an unreadable message is dropped"),
+            Err(error) => {
+                tracing::warn!(%error, "modem: an unreadable message is dropped");
+                return place;
+            }
         }
-        if let Some(place) = place {
-            session.delete_stored(place).await?;
-            self.held.remove(&place);
-        }
-        Ok(())
+        None
     }
 
     fn text(&mut self, Whole { from, text, places }: Whole) {

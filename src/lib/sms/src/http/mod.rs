@@ -1,4 +1,4 @@
-//! An HTTP API as a channel: a JSON dialect of our own (docs of it: README), or Kannel's.
+//! An HTTP API as a channel: a JSON dialect of our own (README, "Texts"), or Kannel's.
 //!
 //! Not for: trying a text again (the outbox).
 

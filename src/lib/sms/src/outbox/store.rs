@@ -113,3 +113,14 @@ pub fn newest(db: &Connection, most: u32) -> Result<Vec<Row>, sqlite::Error> {
     let mut select = db.prepare_cached(&sql)?;
     Ok(select.query_map([most], read_row)?.collect::<Result<_, _>>()?)
 }
+
+/// Deletes the texts of alerts that are over for long; `open` is a JSON array of alerts that are not. How many.
+pub fn trim(db: &Connection, before_us: i64, open: &str) -> Result<usize, sqlite::Error> {
+    Ok(db.execute(
+        "DELETE FROM text WHERE alert IN (
+             SELECT alert FROM text GROUP BY alert
+             HAVING max(created_us) < ?1 AND sum(state IN ('queued', 'maybe_sent') AND doubts < ?3) = 0
+         ) AND alert NOT IN (SELECT value FROM json_each(?2))",
+        (before_us, open, super::DOUBTS_MAX),
+    )?)
+}
