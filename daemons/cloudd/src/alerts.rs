@@ -8,6 +8,7 @@ use medmon_api::alert::{Ack, Acknowledgement, Alert as Shown, AlertDetail, Notic
 use medmon_api::event::EventKind;
 use medmon_api::gateway::{FactsDown, RefusedFact};
 use medmon_api::time;
+use medmon_core::ladder;
 use medmon_core::noun::{Action, Alert, Audience, Fact, FactKind};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::records::alert::{self, AlertRow};
 use crate::records::fact::{self, Origin, Taken};
-use crate::records::{Caller, Tx, contact, text};
+use crate::records::{Caller, Tx, contact, patient, text};
 use crate::refusal::Refusal;
 
 /// Facts of one answer at most.
@@ -164,14 +165,14 @@ pub fn show(db: &Connection, caller: &Caller, row: &AlertRow) -> Result<Option<S
         silenced_until: alert.silenced_until_us().map(time),
         // A nurse's words about a patient may name figures.
         silence_reason: silence_reason(&alert).filter(|_| figures),
-        notices: notices(db, &alert)?,
+        notices: notices(db, row.patient, &alert)?,
         taken_over_by: alert::taken_over_by(&alert).map(str::to_owned),
         open: alert.open(),
     }))
 }
 
 /// Who was texted, in the order of the first text.
-fn notices(db: &Connection, alert: &Alert) -> Result<Vec<Notice>, Refusal> {
+fn notices(db: &Connection, patient: Option<Uuid>, alert: &Alert) -> Result<Vec<Notice>, Refusal> {
     let mut notices: Vec<Notice> = Vec::new();
     for fact in alert.facts() {
         let (contact, channel) = match &fact.kind {
@@ -182,7 +183,7 @@ fn notices(db: &Connection, alert: &Alert) -> Result<Vec<Notice>, Refusal> {
         let at = match notices.iter().position(|notice| notice.contact == contact) {
             Some(at) => at,
             None => {
-                let name = contact::name(db, contact)?;
+                let name = name(db, patient, contact)?;
                 let (channel, texts) = (String::new(), 0);
                 notices.push(Notice { contact, name, channel, notified_at: None, delivered_at: None, texts });
                 notices.len() - 1
@@ -199,6 +200,15 @@ fn notices(db: &Connection, alert: &Alert) -> Result<Vec<Notice>, Refusal> {
         }
     }
     Ok(notices)
+}
+
+/// As shown: a contact, removed ones too; or one that is known by their phone, the patient or whoever is on call.
+fn name(db: &Connection, patient: Option<Uuid>, id: Uuid) -> Result<Option<String>, Refusal> {
+    let known = contact::name(db, id)?;
+    let (None, Some(patient)) = (&known, patient) else { return Ok(known) };
+    let by_phone = patient::phones(db, patient)?;
+    let mut people = ladder::everybody(&by_phone).into_iter().chain(ladder::patient(&by_phone));
+    Ok(people.find(|one| one.id == id).map(|one| one.name))
 }
 
 fn silence_reason(alert: &Alert) -> Option<String> {

@@ -8,7 +8,7 @@ use medmon_api::alert::Alert;
 use medmon_api::board::{Board, BoardGateway, BoardRow, Counts, Section};
 use medmon_api::patient::{Patient, PatientQuery};
 use medmon_api::time;
-use medmon_core::noun::{Action, Binding, Class, Priority, Settings, UtcUs};
+use medmon_core::noun::{Action, Binding, Class, Condition, Priority, Settings, UtcUs};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -88,7 +88,8 @@ fn drafts(
 fn draft(db: &Connection, caller: &Caller, record: Patient, mut alerts: Vec<Alert>) -> Result<Draft, Refusal> {
     // The patient before the equipment: a silent sensor must not lend its priority to a lesser alarm of the body.
     alerts.sort_by_key(|alert| {
-        (alert.acknowledged_ward.is_some(), alert.class, Reverse(alert.priority), alert.raised_at)
+        let answered = alert.acknowledged_ward.is_some();
+        (exercise(alert), answered, alert.class, Reverse(alert.priority), alert.raised_at)
     });
     let open = assignment::open_of_patient(db, record.id)?;
     let gateway = match &open {
@@ -127,14 +128,20 @@ fn draft(db: &Connection, caller: &Caller, record: Patient, mut alerts: Vec<Aler
     })
 }
 
+/// An exercise is shown and moves nobody's row, unless nobody answered and it has become worse.
+fn exercise(alert: &Alert) -> bool {
+    alert.condition == Condition::Drill && alert.priority == Priority::Low
+}
+
 /// Which part of the board a row belongs to. Silence is a state of its own: it is never calm.
 fn section(row: &BoardRow, now_us: UtcUs) -> Section {
-    let unanswered = |class| row.alerts.iter().any(|alert| alert.class == class && alert.acknowledged_ward.is_none());
+    let alerts = || row.alerts.iter().filter(|alert| !exercise(alert));
+    let unanswered = |class| alerts().any(|alert| alert.class == class && alert.acknowledged_ward.is_none());
     if unanswered(Class::Physiological) {
         Section::NeedsAnswer
     } else if unanswered(Class::Technical) || unheard(row, now_us) {
         Section::NotHeard
-    } else if row.alerts.is_empty() {
+    } else if alerts().next().is_none() {
         Section::Calm
     } else {
         Section::Answered
@@ -153,7 +160,7 @@ fn unheard(row: &BoardRow, now_us: UtcUs) -> bool {
 
 /// Worst and unacknowledged first; then who waits longest; then by name.
 fn order(row: &BoardRow) -> (Section, Reverse<Option<Priority>>, i64, String) {
-    let first = row.alerts.first();
+    let first = row.alerts.first().filter(|alert| !exercise(alert));
     let raised_us = first.map_or(i64::MAX, |alert| alert.raised_at.as_microsecond());
     (row.section, Reverse(first.map(|alert| alert.priority)), raised_us, row.name.clone())
 }
@@ -162,7 +169,7 @@ fn counts(rows: &[BoardRow]) -> Counts {
     let mut counts = Counts { patients: rows.len() as u32, ..Counts::default() };
     for row in rows {
         counts.unknown += u32::from(row.section == Section::NotHeard);
-        for alert in &row.alerts {
+        for alert in row.alerts.iter().filter(|alert| !exercise(alert)) {
             match (alert.acknowledged_ward.is_some(), alert.class, alert.priority) {
                 (true, ..) => counts.acknowledged += 1,
                 (false, Class::Technical, _) => {}

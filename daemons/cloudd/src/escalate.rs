@@ -29,6 +29,9 @@ use crate::{Cloud, StartError};
 /// How often it is looked who is not heard, and who is to be texted, µs; and when something came to an alert.
 const TICK_US: i64 = 5_000_000;
 const SOON_US: i64 = 1_000_000;
+/// Texts carry numbers: so long after an alert's last one they are forgotten, µs. Looked at once a day.
+const KEEP_US: i64 = 90 * DAY_US;
+const DAY_US: i64 = 86_400_000_000;
 /// Texts looked at for the ladder: those of weeks.
 const TEXTS: u32 = 10_000;
 /// The end of a phone number that is looked for, digits: the same with and without its country code.
@@ -91,8 +94,12 @@ impl Escalation {
         };
         let clock = self.cloud.clock.clone();
         let mut changed = self.cloud.events.watch_alerts();
-        let (mut last_us, mut due_us) = (i64::MIN, i64::MIN);
+        let (mut last_us, mut due_us, mut trim_us) = (i64::MIN, i64::MIN, i64::MIN);
         loop {
+            if clock.mono_us() >= trim_us {
+                trim_us = clock.mono_us() + DAY_US;
+                self.trim().await;
+            }
             if clock.mono_us() >= due_us {
                 if let Err(error) = self.tick().await {
                     tracing::error!(%error, "who is to be texted cannot be found out; tried again");
@@ -124,7 +131,8 @@ impl Escalation {
     /// What was handed over before an end in the middle is told now.
     async fn remember(&mut self) {
         let rows = self.rows().await;
-        let told: Vec<_> = rows.iter().rev().flat_map(|row| [self.notified(row, None), delivered(row)]).flatten().collect();
+        let told: Vec<_> =
+            rows.iter().rev().flat_map(|row| [self.notified(row, None), delivered(row)]).flatten().collect();
         match self.cloud.records.read(move |db| paging::unknown(db, told)).await {
             Ok(unknown) => self.unsaved.extend(unknown),
             Err(error) => tracing::error!(%error, "what became of earlier texts is not told"),
@@ -150,6 +158,22 @@ impl Escalation {
         self.cloud.metrics.taken_over.set(taken.values().map(BTreeSet::len).sum::<usize>() as i64);
         self.busy = self.page(&taken, now_us).await? || !taken.is_empty();
         Ok(())
+    }
+
+    /// Forgets old texts, but none of an alert that is still paged for.
+    async fn trim(&self) {
+        let Some(texts) = &self.texts else { return };
+        let now_us = self.cloud.clock.utc_us();
+        let watched = match self.cloud.records.read(move |db| paging::watched(db, now_us)).await {
+            Ok(watched) => watched,
+            Err(error) => return tracing::warn!(%error, "old texts are not forgotten yet"),
+        };
+        let open: Vec<_> = watched.iter().map(|one| one.alert).collect();
+        match texts.outbox.trim(now_us - KEEP_US, &open).await {
+            Ok(0) => {}
+            Ok(texts) => tracing::info!(texts, "old texts are forgotten"),
+            Err(error) => tracing::warn!(%error, "old texts are not forgotten yet"),
+        }
     }
 
     /// Whether gateways have had the time of a lease to be heard by this cloud.

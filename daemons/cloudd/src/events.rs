@@ -35,7 +35,11 @@ impl Events {
     /// An empty ring. Ids go on from the time of the start, so that they grow across restarts, too.
     pub fn new(now_us: UtcUs) -> Self {
         let before = now_us.max(1) as u64;
-        Self { ring: Mutex::new(Ring { before, kept: VecDeque::new() }), newest: watch::channel(before).0, alerts: watch::channel(before).0 }
+        Self {
+            ring: Mutex::new(Ring { before, kept: VecDeque::new() }),
+            newest: watch::channel(before).0,
+            alerts: watch::channel(before).0,
+        }
     }
 
     /// Adds a hint.

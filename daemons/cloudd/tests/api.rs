@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{MINUTE, SECOND, T0, World, new_patient};
 use medmon_api::assignment::Devices;
-use medmon_api::contact::{ContactPatch, NewContact};
+use medmon_api::contact::{ContactPatch, ContactTest, NewContact};
 use medmon_api::feeling::NewFeeling;
-use medmon_api::gateway::{DeviceHeard, Enrol, Heartbeat, NewGateway, Pair};
+use medmon_api::gateway::{ContactNow, ContactQuery, DeviceHeard, Enrol, Heartbeat, NewGateway, Pair};
 use medmon_api::limits::{InForce, LimitsPatch};
 use medmon_api::patient::{PatientPatch, PatientQuery};
 use medmon_api::report::NewReport;
@@ -394,4 +396,120 @@ async fn a_window_for_sensors_is_open_for_minutes_and_travels_with_the_settings(
     let settings = home.client.settings(Some(before.version), 0).await.unwrap().unwrap();
     let open_us = settings.pair_until_us.unwrap() - world.clock.utc_us();
     assert!((1..=60 * SECOND).contains(&open_us), "{open_us}");
+}
+
+#[tokio::test]
+async fn a_patients_own_phone_is_for_whoever_sees_contacts_and_travels_with_the_settings() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let phone = |phone: &str| PatientPatch { phone: Some(phone.into()), ..PatientPatch::default() };
+    let before = home.client.settings(None, 0).await.unwrap().unwrap();
+    assert_eq!((before.patient_phone, patient.phone), (None, None));
+    let edited = world.doctor.edit_patient(patient.id, &phone("+33 6 12 34 56 70")).await.unwrap();
+    assert_eq!(edited.phone.as_deref(), Some("+33612345670"));
+    let settings = home.client.settings(Some(before.version), 0).await.unwrap().unwrap();
+    assert_eq!(settings.patient_phone.as_deref(), Some("+33612345670"));
+    let relative = world.client(Role::Relative, None, Some(patient.id)).await;
+    assert_eq!(relative.patient(patient.id).await.unwrap().phone, None);
+    let page = PageQuery::default();
+    assert_eq!(relative.patients(&PatientQuery::default(), &page).await.unwrap().items[0].phone, None);
+    assert!(world.nurse.patients(&PatientQuery::default(), &page).await.unwrap().items[0].phone.is_some());
+    assert_eq!(kind(world.doctor.edit_patient(patient.id, &phone("0612")).await), ErrorKind::Invalid);
+    let kept = PatientPatch { nickname: Some("Jeannette".into()), ..PatientPatch::default() };
+    assert!(world.doctor.edit_patient(patient.id, &kept).await.unwrap().phone.is_some());
+    assert_eq!(world.doctor.edit_patient(patient.id, &phone("")).await.unwrap().phone, None);
+    let new = medmon_api::patient::NewPatient {
+        phone: Some("+33612345671".into()),
+        ..new_patient("MOREL André", world.ward.id)
+    };
+    assert_eq!(world.doctor.add_patient(&new).await.unwrap().phone, new.phone);
+}
+
+#[tokio::test]
+async fn an_exercise_is_asked_for_once_by_whoever_may_and_only_of_a_bound_gateway() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let paul = world.doctor.add_contact(patient.id, &contact("Paul", "+33612345678")).await.unwrap();
+    let anna = world.doctor.add_contact(patient.id, &contact("Anna", "+33612345679")).await.unwrap();
+    let before = home.client.settings(None, 0).await.unwrap().unwrap();
+    let test = ContactTest::default();
+    for (name, who, expected) in [
+        ("relative", world.client(Role::Relative, None, Some(patient.id)).await, ErrorKind::Forbidden),
+        ("patient", world.client(Role::Patient, None, Some(patient.id)).await, ErrorKind::Forbidden),
+        ("admin", world.admin.clone(), ErrorKind::Forbidden),
+        ("maintainer", world.client(Role::Maintainer, None, None).await, ErrorKind::Forbidden),
+        ("gateway", home.client.clone(), ErrorKind::Forbidden),
+        ("nurse of another ward", world.client(Role::Nurse, Some("default"), None).await, ErrorKind::Forbidden),
+        ("nobody", world.nurse.with_token(None).unwrap(), ErrorKind::NotLoggedIn),
+    ] {
+        assert_eq!(kind(who.test_contact(patient.id, paul.id, &test).await), expected, "{name}");
+    }
+    assert_eq!(kind(elsewhere(&world).await.test_contact(patient.id, paul.id, &test).await), ErrorKind::Forbidden);
+    for for_s in [0, 59, 3601] {
+        let refused = world.nurse.test_contact(patient.id, paul.id, &ContactTest { for_s: Some(for_s) }).await;
+        assert_eq!(kind(refused), ErrorKind::Invalid, "{for_s}");
+    }
+    assert_eq!(kind(world.nurse.test_contact(patient.id, Uuid::now_v7(), &test).await), ErrorKind::NotFound);
+    assert_eq!(home.client.settings(Some(before.version), 0).await.unwrap(), None, "refused, it changed nothing");
+
+    let key = world.nurse.keyed(Uuid::now_v7());
+    let drill = key.test_contact(patient.id, paul.id, &test).await.unwrap();
+    assert_eq!(key.test_contact(patient.id, paul.id, &test).await.unwrap(), drill);
+    assert_eq!((drill.contact, drill.gateway), (Some(paul.id), home.id));
+    assert_eq!(drill.until.as_microsecond() - drill.asked_at.as_microsecond(), 600 * SECOND);
+    let again = world.doctor.test_contact(patient.id, paul.id, &test).await.unwrap_err();
+    assert!(again.kind() == ErrorKind::Conflict && again.to_string().contains("under way"), "{again}");
+    world.doctor.test_contact(patient.id, anna.id, &test).await.unwrap();
+    let settings = home.client.settings(Some(before.version), 0).await.unwrap().unwrap();
+    let asked: Vec<_> = settings.drills.iter().map(|drill| drill.contact).collect();
+    assert_eq!((asked, settings.drills[0].id), (vec![Some(paul.id), Some(anna.id)], drill.id));
+    world.clock.shift_utc(11 * MINUTE);
+    assert!(home.client.settings(None, 0).await.unwrap().unwrap().drills.is_empty(), "too old to begin");
+    world.doctor.test_contact(patient.id, paul.id, &test).await.unwrap();
+
+    let unbound = world.patient("MOREL André").await;
+    let rose = world.doctor.add_contact(unbound.id, &contact("Rose", "+33612345680")).await.unwrap();
+    let refused = world.nurse.test_contact(unbound.id, rose.id, &test).await.unwrap_err();
+    assert!(refused.kind() == ErrorKind::Conflict && refused.to_string().contains("no gateway"), "{refused}");
+}
+
+/// A doctor of another site.
+async fn elsewhere(world: &World) -> medmon_api::Client {
+    let site = world.admin.add_site(&medmon_api::ward::NewSite { name: "elsewhere".into() }).await.unwrap();
+    let made = world.running.cloud.create_token(Role::Doctor, "A. Loin", Some(&site.name), None, None).await.unwrap();
+    medmon_api::Client::new(&world.running.url(), Some(&made.token)).unwrap()
+}
+
+#[tokio::test]
+async fn a_gateway_is_told_whom_it_is_about_to_text_as_they_are_now() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let paul = world.doctor.add_contact(patient.id, &contact("Paul", "+33612345678")).await.unwrap();
+    let anna = world.doctor.add_contact(patient.id, &contact("Anna", "+33612345679")).await.unwrap();
+    let ask = async |home: &common::Home, contact| {
+        let query = ContactQuery { epoch: home.epoch, contact };
+        home.client.contact_now(&query, Duration::from_secs(2)).await.unwrap()
+    };
+    let now = ask(&home, Some(anna.id)).await;
+    assert_eq!((now.epoch, now.contact.map(|contact| contact.phone)), (home.epoch, Some(anna.phone)));
+    let moved = ContactPatch { phone: Some("+33612345600".into()), ..ContactPatch::default() };
+    world.nurse.edit_contact(patient.id, anna.id, &moved).await.unwrap();
+    assert_eq!(ask(&home, Some(anna.id)).await.contact.unwrap().phone, "+33612345600");
+    for gone in [None, Some(Uuid::now_v7())] {
+        assert_eq!(ask(&home, gone).await.contact.unwrap().id, paul.id, "the first one in place of one that is gone");
+    }
+    // Another home's contact is none of this one's.
+    let (other, away) = world.home("MOREL André").await;
+    let rose = world.doctor.add_contact(other.id, &contact("Rose", "+33612345680")).await.unwrap();
+    assert_eq!(ask(&home, Some(rose.id)).await.contact.unwrap().id, paul.id);
+    world.doctor.remove_contact(other.id, rose.id).await.unwrap();
+    assert_eq!(ask(&away, None).await.contact, None);
+    world.doctor.unbind(patient.id).await.unwrap();
+    assert_eq!(ask(&home, Some(anna.id)).await, ContactNow::default());
+    let next = world.doctor.bind(patient.id, home.id).await.unwrap();
+    assert!(ask(&home, Some(anna.id)).await.epoch == next.epoch && next.epoch > home.epoch);
+    for nobody in [&world.nurse, &world.doctor, &world.admin] {
+        let asked = nobody.contact_now(&ContactQuery::default(), Duration::from_secs(2)).await;
+        assert_eq!(kind(asked), ErrorKind::Forbidden);
+    }
 }

@@ -338,16 +338,16 @@ async fn who_is_known_to_two_patients_is_asked_which() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_home_whose_modem_is_dead_does_not_page_however_often_it_is_heard() {
+async fn a_home_whose_texts_wait_does_not_page_however_often_it_is_heard() {
     let api = Api::open().await;
     let world = World::with(SPEED, api.sms.clone()).await;
     let one = Emergency::high(&world, "DOE Jeanne", [PAUL, ANNA]).await;
-    let beat = |modem_ok| Heartbeat { epoch: one.home.epoch, modem_ok, ..Heartbeat::default() };
+    let beat = |sms_waiting| Heartbeat { epoch: one.home.epoch, sms_waiting, ..Heartbeat::default() };
     at(&world, 302);
-    one.home.client.heartbeat(&beat(Some(false))).await.unwrap();
+    one.home.client.heartbeat(&beat(1)).await.unwrap();
     texted(&api, &[ANNA]).await;
     one.home.client.push_facts(&[one.home.raised(Uuid::now_v7(), Priority::Medium)]).await.unwrap();
     assert_eq!(one.pagers(&world).await, ["cloud"]);
-    one.home.client.heartbeat(&beat(Some(true))).await.unwrap();
+    one.home.client.heartbeat(&beat(0)).await.unwrap();
     taken_over(&world, &one, &["cloud", "gateway"]).await;
 }

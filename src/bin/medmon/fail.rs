@@ -33,7 +33,7 @@ pub const EXIT_CODES: [(u8, &str); 10] = [
     (5, "forbidden: the role or the scope of the token does not admit it"),
     (6, "server unreachable"),
     (7, "conflict: an invariant or a newer change stands against it"),
-    (8, "negative verdict of doctor, demo or alert wait"),
+    (8, "negative verdict of doctor, demo, alert wait or contact test"),
     (130, "interrupted"),
 ];
 

@@ -147,19 +147,19 @@ pub fn heard(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     changed_one(tx.db.execute(sql, params![key(id), tx.now_us()])?)
 }
 
-/// Facts of a gateway arrived: it pages, unless it last said that its modem does not answer.
+/// Facts of a gateway arrived: it pages, unless it last said that texts wait.
 pub fn heard_of_alerts(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     heard(tx, id)?;
     let sql = "SELECT heartbeat FROM gateway WHERE id = ?1";
     let beat = one(tx.db, sql, [key(id)], |row| row.get::<_, Option<String>>(0), "gateway", id)?;
     let beat = beat.map(|text| super::json::<Heartbeat>(&text)).transpose()?;
-    pages(tx, id, beat.and_then(|beat| beat.modem_ok))
+    pages(tx, id, beat.map_or(0, |beat| beat.sms_waiting))
 }
 
-/// A gateway proves that it can page: what lets it keep its lease. Not the cloud's largest time so far: after that was
-/// set back, nobody could lose the lease for as long.
-fn pages(tx: &Tx<'_>, id: Uuid, modem_ok: Option<bool>) -> Result<(), Refusal> {
-    if modem_ok == Some(false) {
+/// A gateway proves that it can page, and keeps its lease. One whose texts wait proves nothing: three minutes of it, and
+/// somebody else has to text. Not the largest time so far: after the clock was set back, nobody could lose the lease.
+fn pages(tx: &Tx<'_>, id: Uuid, sms_waiting: u64) -> Result<(), Refusal> {
+    if sms_waiting > 0 {
         return Ok(());
     }
     let sql = "UPDATE gateway SET pages_us = ?2 WHERE id = ?1";
@@ -169,7 +169,7 @@ fn pages(tx: &Tx<'_>, id: Uuid, modem_ok: Option<bool>) -> Result<(), Refusal> {
 /// Takes a heartbeat: the Settings in force, and whether the binding is confirmed.
 pub fn heartbeat(tx: &Tx<'_>, id: Uuid, beat: &Heartbeat) -> Result<(), Refusal> {
     heard(tx, id)?;
-    pages(tx, id, beat.modem_ok)?;
+    pages(tx, id, beat.sms_waiting)?;
     let before = in_force(tx.db, id)?;
     let text = serde_json::to_string(beat).map_err(Refusal::internal)?;
     let sql = "UPDATE gateway SET heartbeat = ?2, in_force_version = ?3 WHERE id = ?1";

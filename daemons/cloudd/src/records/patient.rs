@@ -3,7 +3,7 @@
 use medmon_api::event::EventKind;
 use medmon_api::patient::{NewPatient, Patient, PatientPatch, PatientQuery};
 use medmon_api::{Page, PageQuery, time};
-use medmon_core::noun::{Action, Resource};
+use medmon_core::noun::{Action, Resource, Settings};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -32,6 +32,22 @@ pub fn shown(mut patient: Patient, caller: &Caller) -> Patient {
         patient.phone = None;
     }
     patient
+}
+
+/// Who is texted for a patient beside the contacts, in the form of Settings: the patient, and whoever is on call.
+pub fn phones(db: &Connection, id: Uuid) -> Result<Settings, Refusal> {
+    let sql = "SELECT p.nickname, p.phone, p.language, w.on_call_phone FROM patient p LEFT JOIN ward w ON w.id = p.ward
+               WHERE p.id = ?1";
+    let settings = |row: &Row<'_>| {
+        Ok(Settings {
+            nickname: row.get(0)?,
+            patient_phone: row.get(1)?,
+            language: unword(row.get(2)?)?,
+            on_call_phone: row.get(3)?,
+            ..Settings::default()
+        })
+    };
+    one(db, sql, [key(id)], settings, "patient", id)
 }
 
 /// Patients that the caller may see, by name.

@@ -210,6 +210,7 @@ fn columns<'a>(session: &'a Session, names: &'a HashMap<Uuid, String>) -> Vec<Co
             let family = alert.acknowledged_family.as_ref().map(|ack| format!("{} (family)", ack.by));
             ward.or(family).unwrap_or_else(|| "nobody".to_owned())
         }),
+        wide("pager", |alert: &Alert| alert.taken_over_by.clone().unwrap_or_else(|| "gateway".to_owned())),
         wide("vital", |alert: &Alert| alert.vital.to_string()),
         wide("class", |alert: &Alert| name(&alert.class)),
         wide("explanation", |alert: &Alert| alert.explanation.clone().unwrap_or_default()),

@@ -63,6 +63,18 @@ pub enum Verb {
         #[arg(long)]
         position: Option<u32>,
     },
+    /// Try out whether somebody is reached: the gateway texts them an exercise, and each step is shown; exit 8 when
+    /// they have not answered in time
+    Test {
+        /// Id, unique prefix, or beginning of the name
+        contact: String,
+        /// Id, unique prefix, or beginning of the patient's name
+        #[arg(long)]
+        patient: String,
+        /// For how long at most
+        #[arg(long = "for", value_parser = crate::when::duration, default_value = "10m")]
+        duration: std::time::Duration,
+    },
     /// Text somebody no more
     Remove {
         /// Id, unique prefix, or beginning of the name
@@ -104,6 +116,13 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let patch = ContactPatch { name, phone, relation, language, position };
             let contact = client.edit_contact(who.id, contact.id, &patch).await?;
             session.out.item(&contact, &contact.id.to_string(), &columns())
+        }
+        Verb::Test { contact, patient, duration } => {
+            let who = find::patient(&client, &patient).await?;
+            let contacts = client.contacts(who.id).await?;
+            let contact = find::pick("contact", &contact, &contacts, label)?;
+            confirm(session, &format!("Text an exercise to {} at {} for", contact.name, contact.phone), &who)?;
+            super::drill::run(session, &client, contact, duration).await
         }
         Verb::Remove { contact, patient } => {
             let who = find::patient(&client, &patient).await?;

@@ -6,6 +6,7 @@ pub mod contact;
 pub mod dashboard;
 pub mod device;
 pub mod doctor;
+mod drill;
 pub mod feeling;
 pub mod gateway;
 pub mod generate;

@@ -49,6 +49,9 @@ pub enum Verb {
         /// IANA zone of the home [else yours]
         #[arg(long)]
         time_zone: Option<String>,
+        /// The patient's own phone, with country code: asked first after some falls
+        #[arg(long)]
+        phone: Option<String>,
     },
     /// Change a record
     Edit {
@@ -72,6 +75,9 @@ pub enum Verb {
         /// IANA zone of the home
         #[arg(long)]
         time_zone: Option<String>,
+        /// The patient's own phone, with country code; "" = none
+        #[arg(long)]
+        phone: Option<String>,
     },
     /// Put a record away; the patient must not be bound
     Archive {
@@ -106,17 +112,17 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             session.out.list(&patients, |patient| patient.id.to_string(), &columns(session), empty)
         }
         Verb::Show { patient } => show(session, &find::patient(&client, &patient).await?),
-        Verb::Add { name, birth_year, nickname, ward, language, time_zone } => {
+        Verb::Add { name, birth_year, nickname, ward, language, time_zone, phone } => {
             let ward = find::ward_id(&client, ward.as_deref()).await?;
             let time_zone = time_zone.or_else(|| session.zone().iana_name().map(str::to_owned));
-            let new = NewPatient { name, nickname, birth_year, ward, language, time_zone };
+            let new = NewPatient { name, nickname, birth_year, ward, language, time_zone, phone };
             let patient = client.add_patient(&new).await?;
             made(session, &patient)
         }
-        Verb::Edit { patient, name, birth_year, nickname, ward, language, time_zone } => {
+        Verb::Edit { patient, name, birth_year, nickname, ward, language, time_zone, phone } => {
             let who = find::patient(&client, &patient).await?;
             let ward = find::ward_id(&client, ward.as_deref()).await?;
-            let patch = PatientPatch { name, nickname, birth_year, ward, language, time_zone, archived: None };
+            let patch = PatientPatch { name, nickname, birth_year, ward, language, time_zone, phone, archived: None };
             confirm(session, "Change the record of", &who)?;
             show(session, &client.edit_patient(who.id, &patch).await?)
         }
@@ -172,6 +178,7 @@ fn columns(session: &Session) -> Vec<Column<'_, Patient>> {
         wide("ward", |patient: &Patient| patient.ward.map(|ward| ward.to_string()).unwrap_or_default()),
         wide("language", |patient: &Patient| name(&patient.language)),
         wide("time zone", |patient: &Patient| patient.time_zone.clone()),
+        wide("phone", |patient: &Patient| patient.phone.clone().unwrap_or_default()),
         wide("settings", |patient: &Patient| format!("v{}", patient.settings_version)),
         wide("opened", |patient: &Patient| session.out.time(patient.created_at)),
         wide("archived", |patient: &Patient| session.out.time_or_none(patient.archived_at)),

@@ -3,7 +3,7 @@
 //! Not for texts to relatives: the gateway writes those.
 
 use medmon_api::board::Section;
-use medmon_core::noun::{Condition, Language, Vital};
+use medmon_core::noun::{Condition, Language, TextReason, Vital};
 
 /// The words of one language.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Words {
     pub gateway: &'static str,
     pub heard: &'static str,
     pub never_heard: &'static str,
+    pub silent_since: &'static str,
     pub since: &'static str,
     pub delivered: &'static str,
     pub silenced_until: &'static str,
@@ -133,6 +134,33 @@ impl Words {
         self.pick(en, fr).to_owned()
     }
 
+    /// Why somebody is texted; nothing to say of the usual reason.
+    pub fn reason(&self, reason: TextReason) -> Option<&'static str> {
+        let (en, fr) = match reason {
+            TextReason::Raised => return None,
+            TextReason::Ask => ("are you all right?", "tout va bien ?"),
+            TextReason::Again => ("again", "rappel"),
+            TextReason::Summary => ("many texts, summed up", "beaucoup de SMS, résumés"),
+            TextReason::Quiet => ("many texts, all answered", "beaucoup de SMS, tout est pris en charge"),
+            TextReason::Answered => ("somebody answered", "quelqu'un a répondu"),
+            TextReason::Over => ("over", "fini"),
+            TextReason::Drill => ("exercise", "exercice"),
+            TextReason::Reply => ("reply", "réponse"),
+            TextReason::SelfTest => ("self-test", "autotest"),
+            TextReason::Other => ("of a newer release", "d'une version plus récente"),
+        };
+        Some(self.pick(en, fr))
+    }
+
+    /// Who pages, by the name in facts.
+    pub fn pager<'a>(&self, by: &'a str) -> &'a str {
+        match by {
+            "cloud" => self.pick("the cloud", "le cloud"),
+            "gateway" => self.pick("the gateway", "la passerelle"),
+            other => other,
+        }
+    }
+
     /// A vital in full.
     pub fn vital(&self, vital: Vital) -> String {
         let (en, fr) = match vital {
@@ -202,6 +230,7 @@ static EN: Words = Words {
     gateway: "gateway",
     heard: "heard",
     never_heard: "not heard yet",
+    silent_since: "gateway not heard since",
     since: "since",
     delivered: "delivered",
     silenced_until: "silenced until",
@@ -270,6 +299,7 @@ static FR: Words = Words {
     gateway: "passerelle",
     heard: "entendue il y a",
     never_heard: "pas encore entendue",
+    silent_since: "passerelle muette depuis",
     since: "depuis",
     delivered: "remis",
     silenced_until: "suspendu jusqu'à",

@@ -3,7 +3,8 @@
 use medmon_api::alert::Alert;
 use medmon_api::board::{BoardRow, Section};
 use medmon_api::vitals::{Latest, Trend};
-use medmon_core::noun::{Class, Priority, Vital};
+use medmon_core::ladder::LEASE_US;
+use medmon_core::noun::{Class, Condition, Priority, Vital};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -169,7 +170,8 @@ fn value(app: &App, vital: Vital, latest: Option<&Latest>) -> (String, bool) {
 fn what(app: &App, row: &BoardRow, widths: &Widths) -> String {
     let words = app.look.words;
     // A row that is not heard says so, even where an alert that is answered stands first.
-    let reason = row.alerts.first().filter(|alert| row.section != Section::NotHeard || alert.class == Class::Technical);
+    let equipment = |alert: &&Alert| alert.class == Class::Technical && alert.condition != Condition::Drill;
+    let reason = row.alerts.first().filter(|alert| row.section != Section::NotHeard || equipment(alert));
     let Some(alert) = reason else {
         return match (&row.gateway, row.section) {
             (None, _) => words.no_gateway.to_owned(),
@@ -197,6 +199,12 @@ fn what(app: &App, row: &BoardRow, widths: &Widths) -> String {
 
 /// Which vitals are too old.
 fn silent(app: &App, row: &BoardRow) -> String {
+    let silent = |seconds| seconds + app.drift_s() >= LEASE_US.unsigned_abs() / 1_000_000;
+    if let Some(gateway) = row.gateway.as_ref().filter(|gateway| gateway.heard_age_s.is_some_and(silent))
+        && let Some(at) = gateway.last_heard_at
+    {
+        return format!("{} {}", app.look.words.silent_since, clock(app, at));
+    }
     let old: Vec<_> = row.vitals.iter().filter(|latest| latest.stale).map(|latest| latest.vital).collect();
     let names: Vec<_> = old.iter().map(|vital| app.look.words.vital(*vital)).collect();
     if names.is_empty() { app.look.words.never_heard.to_owned() } else { format!("? {}", names.join(", ")) }
@@ -254,10 +262,15 @@ fn more<'a>(app: &App, styles: Styles, row: &BoardRow, widths: &Widths, width: u
         Some(seconds) => format!("{} {} {}", gateway.name, app.look.words.heard, age(seconds + app.drift_s())),
         None => format!("{} {}", gateway.name, app.look.words.never_heard),
     });
+    let taken = row.alerts.iter().find_map(|alert| alert.taken_over_by.as_deref());
+    let pager = taken.filter(|by| *by == "cloud").map(|by| {
+        let words = app.look.words;
+        format!("{} {}", words.pager(by), words.pages_now)
+    });
     let feeling =
         row.feeling.as_ref().map(|feeling| format!("{} {}/5 {}", app.look.words.feels, feeling.mood, feeling.text));
     let parts: Vec<_> =
-        [Some(explanation), feeling, gateway].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        [pager, Some(explanation), feeling, gateway].into_iter().flatten().filter(|part| !part.is_empty()).collect();
     let used: usize = spans.iter().map(Span::width).sum();
     spans.push(Span::styled(fit(&parts.join(" · "), width.saturating_sub(used + 1)), styles.quiet()));
     Line::from(spans)

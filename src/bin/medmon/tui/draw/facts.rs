@@ -22,8 +22,17 @@ pub fn words(fact: &Fact, alert: &Alert, words: &Words, zone: &TimeZone) -> Stri
             let condition = words.condition(*condition, alert.vital);
             join(&format!("{} {} {condition}", words.worsened, stars(*priority)), explanation)
         }
-        FactKind::Notified { contact: id, channel, .. } => format!("{} {} ({channel})", words.to_contact, contact(id)),
-        FactKind::Delivered { contact: id, .. } => format!("{} {} {}", words.to_contact, contact(id), words.delivered),
+        FactKind::Notified { contact: id, channel, reason, .. } => {
+            format!(
+                "{} {} ({channel})",
+                words.to_contact,
+                join(&contact(id), words.reason(*reason).unwrap_or_default())
+            )
+        }
+        FactKind::Delivered { contact: id, reason, .. } => {
+            let text = join(&contact(id), words.reason(*reason).unwrap_or_default());
+            format!("{} {text} {}", words.to_contact, words.delivered)
+        }
         FactKind::Acknowledged { name, audience: Audience::Ward, .. } => format!("{name} {}", words.takes_care),
         FactKind::Acknowledged { name, audience: Audience::Family, .. } => format!("{name} {} (SMS)", words.takes_care),
         FactKind::Silenced { until_us, reason } => {
@@ -32,7 +41,7 @@ pub fn words(fact: &Fact, alert: &Alert, words: &Words, zone: &TimeZone) -> Stri
         }
         FactKind::Cleared => words.over.to_owned(),
         FactKind::Escalated { step } => format!("{} {step}", words.ladder_step),
-        FactKind::TakenOver { by } => format!("{by} {}", words.pages_now),
+        FactKind::TakenOver { by } => format!("{} {}", words.pager(by), words.pages_now),
         FactKind::Other => words.unknown_fact.to_owned(),
     }
 }

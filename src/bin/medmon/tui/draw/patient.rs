@@ -4,7 +4,7 @@ use medmon_api::alert::Alert;
 use medmon_api::board::BoardRow;
 use medmon_api::limits::{InForce, LimitValue};
 use medmon_api::vitals::{Series, Trend};
-use medmon_core::noun::Binding;
+use medmon_core::noun::{Binding, Condition};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -70,7 +70,8 @@ fn head<'a>(app: &App, row: &BoardRow, styles: Styles) -> Line<'a> {
         Span::raw(format!("· {} {} · ", words.born, row.birth_year)),
     ];
     if let Some(alert) = row.alerts.first() {
-        let style = if alert.acknowledged_ward.is_some() { styles.calm() } else { styles.high() };
+        let calm = alert.acknowledged_ward.is_some() || alert.condition == Condition::Drill;
+        let style = if calm { styles.calm() } else { styles.high() };
         let mark = if alert.acknowledged_ward.is_some() { "✓" } else { stars(alert.priority) };
         let since = age(seconds_since(app, alert.raised_at));
         spans.push(Span::styled(format!("{mark} {} {since}", words.condition(alert.condition, alert.vital)), style));
@@ -126,7 +127,8 @@ fn draw_alerts(app: &App, record: &Record, styles: Styles, area: Rect, buf: &mut
     for (alert, y) in record.alerts.iter().skip(skip).zip(inner.top()..inner.bottom()) {
         let cursor = if Some(alert.id) == app.selected_alert() { "▌" } else { " " };
         let text = format!("{cursor}{}", alert_line(app, alert));
-        let style = if alert.open && alert.acknowledged_ward.is_none() { styles.high() } else { PLAIN };
+        let waits = alert.open && alert.acknowledged_ward.is_none() && alert.condition != Condition::Drill;
+        let style = if waits { styles.high() } else { PLAIN };
         Line::styled(fit(&text, inner.width.into()), style).render(Rect { y, height: 1, ..inner }, buf);
     }
 }
@@ -143,12 +145,15 @@ fn alert_line(app: &App, alert: &Alert) -> String {
         (None, None) => words.not_acknowledged.to_owned(),
     };
     let explanation = alert.explanation.as_deref().filter(|text| !text.is_empty()).map(|text| format!(": {text}"));
+    let pager = alert.taken_over_by.as_deref().filter(|by| *by == "cloud" && alert.open);
+    let pager = pager.map(|by| format!(" · {} {}", words.pager(by), words.pages_now));
     format!(
-        "{} {:<3} {}{} · {over} · {answered}",
+        "{} {:<3} {}{} · {over} · {answered}{}",
         day(app, alert.raised_at),
         stars(alert.priority),
         words.condition(alert.condition, alert.vital),
         explanation.unwrap_or_default(),
+        pager.unwrap_or_default(),
     )
 }
 
