@@ -32,6 +32,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub const RESERVE: &str = "sms.reserve";
 /// The author of its facts.
 const GATEWAY: &str = "gateway";
+/// Texts of alerts that are long over are forgotten after 90 days, looked at once a day: they carry telephone numbers, µs.
+const FORGOTTEN_US: (i64, i64) = (90 * 86_400_000_000, 86_400_000_000);
 /// Texts looked at for the ladder: those of weeks.
 const TEXTS: u32 = 1000;
 
@@ -81,6 +83,8 @@ struct Pager {
     /// Alerts of a patient who, as the cloud says, is here no more.
     nobodys: BTreeSet<Uuid>,
     self_test: Option<SelfTest>,
+    /// When texts were last forgotten, UTC µs.
+    forgot_us: i64,
     /// What is wrong with it, for HEALTH.
     failing: watch::Sender<Option<String>>,
 }
@@ -104,7 +108,7 @@ pub async fn run(
     let kept = facts.state(selftest::STATE).await.ok().flatten();
     let self_test = sms.number.map(|number| SelfTest::new(number, install, kept.as_deref()));
     let nobodys = BTreeSet::new();
-    let mut pager = Pager { outbox: sms.outbox, facts, clock, lookup, nobodys, self_test, failing };
+    let mut pager = Pager { outbox: sms.outbox, facts, clock, lookup, nobodys, self_test, forgot_us: 0, failing };
     // What is not durable yet, and the commit of some of it: a text does not wait for a slow disk.
     let (mut unsaved, mut saving, mut again_us) = (Vec::new(), None::<(usize, JoinHandle<_>)>, i64::MIN);
     loop {
@@ -174,9 +178,24 @@ impl Pager {
         rows.iter().map(sent).collect()
     }
 
+    /// Forgets texts, once a day; never one of an alert that is open, or that the ladder asks about.
+    async fn forget(&mut self, settings: &Settings, now_us: i64) {
+        if (now_us - self.forgot_us).abs() < FORGOTTEN_US.1 {
+            return;
+        }
+        self.forgot_us = now_us;
+        let mut alerts = self.facts.alerts();
+        alerts.retain(|alert| alert.open() || ladder::concerns(alert, settings, now_us));
+        let kept: Vec<_> = alerts.iter().map(|alert| alert.id).collect();
+        if let Err(error) = self.outbox.trim(now_us - FORGOTTEN_US.0, &kept).await {
+            tracing::warn!(%error, "old texts are not forgotten yet");
+        }
+    }
+
     /// Queues what the ladder says is due, and takes back what has become idle.
     async fn queue_due(&mut self, settings: &Settings) {
         let now_us = self.clock.utc_us();
+        self.forget(settings, now_us).await;
         let mut alerts = self.facts.alerts();
         alerts.retain(|alert| ladder::concerns(alert, settings, now_us) && !self.nobodys.contains(&alert.id));
         if alerts.is_empty() && self.self_test.is_none() {
@@ -330,7 +349,7 @@ mod tests {
         let failing = watch::Sender::default();
         let lookup = Lookup::new(None, watch::channel(false).1);
         let nobodys = BTreeSet::new();
-        let mut pager = Pager { outbox, facts, clock, lookup, nobodys, self_test: None, failing };
+        let mut pager = Pager { outbox, facts, clock, lookup, nobodys, self_test: None, forgot_us: 0, failing };
         for _ in 0..3 {
             pager.queue_due(&settings()).await;
         }

@@ -42,9 +42,8 @@ use Final::{Cme, Cms};
 fn range(name: &str) -> Option<&'static str> {
     Some(match name {
         "+CSCS" => "(\"GSM\")",
-        "+CMGF" => "(0,1)",
+        "+CMGF" | "+CSMS" => "(0,1)",
         "+CMEE" => "(0-2)",
-        "+CSMS" => "(0,1)",
         "+CPMS" => "(\"SM\",\"SR\"),(\"SM\"),(\"SM\")",
         "+CNMI" => "(0-2),(0-3),(0),(0-2),(0,1)",
         "+CMGD" => "(1-20),(0-4)",
@@ -76,6 +75,9 @@ pub struct Terminal {
     reports: BTreeMap<usize, Stored>,
     /// AT+CPMS has chosen that memory to read from.
     reads_reports: bool,
+    /// AT+CSMS=1: a message that is not stored waits for AT+CNMA, and is told again to whoever asks anew.
+    acknowledged: bool,
+    untaken: Option<Vec<u8>>,
     /// Inbound messages that wait for the network or for a place on the SIM.
     waiting: VecDeque<Vec<u8>>,
 }
@@ -98,6 +100,8 @@ impl Terminal {
             store: BTreeMap::new(),
             reports: BTreeMap::new(),
             reads_reports: false,
+            acknowledged: false,
+            untaken: None,
             waiting: VecDeque::new(),
         }
     }
@@ -109,6 +113,8 @@ impl Terminal {
         self.line.clear();
         self.entry = None;
         self.reads_reports = false;
+        self.acknowledged = false;
+        self.waiting_again();
         if self.faults.freeze {
             return Vec::new();
         }
@@ -203,8 +209,12 @@ impl Terminal {
         let end = self.answer(name, argument, &mut lines);
         // Echo may just have been switched; what follows is the same either way.
         let mut effects = self.finish(&lines, end);
-        if matches!(name, "+CMGD" | "+CPIN") {
-            // There is room again, or a network.
+        if name == "+CNMI" && argument != Some("?") {
+            // Whoever was told before may have gone.
+            self.waiting_again();
+        }
+        if matches!(name, "+CMGD" | "+CPIN" | "+CNMI" | "+CNMA") {
+            // There is room again, a network, somebody who wants to be told.
             effects.extend(self.settle());
         }
         effects
@@ -234,6 +244,7 @@ impl Terminal {
         }
         match (name, argument) {
             (_, Some("?")) => return Cme(100),
+            ("+CNMA", None) if self.acknowledged => self.untaken = None,
             ("" | "+CNMA" | "+CSCA", _) | ("+CSCS" | "+CREG" | "+CSMP" | "+COPS" | "+CFUN" | "+CLIP", Some(_)) => {}
             ("E0" | "E1", None) => self.echo = name == "E1",
             ("Z" | "&F" | "&W", None) => {
@@ -259,8 +270,11 @@ impl Terminal {
             ("+CSQ", None) => lines.push(if self.faults.no_network { "+CSQ: 99,99" } else { "+CSQ: 20,0" }.into()),
             ("+COPS?", None) => lines.push("+COPS: 0,0,\"MEDMON\"".into()),
             ("+CSCS?", None) => lines.push("+CSCS: \"GSM\"".into()),
-            ("+CSMS", Some(_)) => lines.push("+CSMS: 1,1,1".into()),
-            ("+CSMS?", None) => lines.push("+CSMS: 0,1,1,1".into()),
+            ("+CSMS", Some(service @ ("0" | "1"))) => {
+                self.acknowledged = service == "1";
+                lines.push("+CSMS: 1,1,1".into());
+            }
+            ("+CSMS?", None) => lines.push(format!("+CSMS: {},1,1,1", u8::from(self.acknowledged))),
             ("+CSCA?", None) => lines.push("+CSCA: \"+33639980000\",145".into()),
             ("+CGMR", None) => lines.push("Revision:1418B05SIM800L24".into()),
             ("+CIMI", None) => lines.push("208150000000001".into()),
@@ -279,9 +293,10 @@ impl Terminal {
                     self.reads_reports = wanted.trim_start_matches('"').starts_with("SR");
                 }
                 let place = format!("{},{CAPACITY}", self.store.len());
-                let (name, first) = match self.reads_reports {
-                    true => ("SR", format!("{},{CAPACITY}", self.reports.len())),
-                    false => ("SM", place.clone()),
+                let (name, first) = if self.reads_reports {
+                    ("SR", format!("{},{CAPACITY}", self.reports.len()))
+                } else {
+                    ("SM", place.clone())
                 };
                 lines.push(if argument.is_some() {
                     format!("+CPMS: {first},{place},{place}")
@@ -368,13 +383,25 @@ impl Terminal {
         self.settle()
     }
 
+    /// What was told and not taken waits again.
+    fn waiting_again(&mut self) {
+        if let Some(pdu) = self.untaken.take() {
+            self.waiting.push_front(pdu);
+        }
+    }
+
     /// Takes in what waits, as far as network and SIM allow.
     pub fn settle(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         while self.powered && !self.faults.no_network && !self.locked {
             let Some(free) = (1..=CAPACITY).find(|index| !self.store.contains_key(index)) else { break };
+            let told = self.routes.0 == 2 && !self.faults.freeze;
+            if told && self.untaken.is_some() {
+                break;
+            }
             let Some(pdu) = self.waiting.pop_front() else { break };
-            if self.routes.0 == 2 && !self.faults.freeze {
+            if told {
+                self.untaken = self.acknowledged.then(|| pdu.clone());
                 let length = pdu::tpdu_length(&pdu);
                 effects.push(Effect::Say(format!("\r\n+CMT: ,{length}\r\n{}\r\n", pdu::to_hex(&pdu))));
                 continue;

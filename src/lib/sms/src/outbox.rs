@@ -36,6 +36,8 @@ const DOUBT_US: i64 = 15_000_000;
 const DOUBTS_MAX: i64 = 2;
 /// Reports that came before their text was known to be sent: so many, for so long, µs.
 const EARLY: (usize, i64) = (64, 600_000_000);
+/// A disk that has not answered by then is gone for now: a text does not wait for it. It is the machine's time.
+const DISK: Duration = Duration::from_millis(200);
 /// A retry later than this belongs to a monotonic scale that is gone.
 const SCALE_LOST_US: i64 = 10 * RETRY_MOST_US;
 
@@ -45,6 +47,9 @@ pub enum OutboxError {
     /// The file.
     #[error("SMS outbox")]
     Database(#[from] sqlite::Error),
+    /// The disk.
+    #[error("SMS outbox: the disk does not answer")]
+    Hangs,
 }
 
 /// How far a text has come.
@@ -154,6 +159,11 @@ impl Row {
         Uuid::new_v5(&self.alert, format!("{}/{:?}/{}", self.contact, self.reason, self.step).as_bytes())
     }
 
+    /// Names it among all: alert, contact, reason, step.
+    fn name(&self) -> (Uuid, Uuid, Reason, u32) {
+        (self.alert, self.contact, self.reason, self.step)
+    }
+
     /// An attempt begins: until its outcome is known it may have been sent.
     fn begin(&mut self, clock: &Clock) {
         self.state = State::MaybeSent;
@@ -210,6 +220,7 @@ pub struct Outbox {
     database: Database,
     reserve: PathBuf,
     clock: Clock,
+    patience: Option<Duration>,
     shared: Arc<Shared>,
 }
 
@@ -230,10 +241,17 @@ struct Memory {
 impl Outbox {
     /// Opens or creates the outbox at `path`, and sets `reserve_bytes` ([`RESERVE_BYTES`]) aside beside it.
     pub fn open(path: &Path, reserve_bytes: u64, clock: Clock) -> Result<Self, OutboxError> {
-        Self::open_with(path, reserve_bytes, clock, sqlite::Options::default())
+        Self::open_with(path, reserve_bytes, clock, sqlite::Options::default(), Some(DISK))
     }
 
-    fn open_with(path: &Path, reserve_bytes: u64, clock: Clock, options: sqlite::Options) -> Result<Self, OutboxError> {
+    /// `patience`: how long the disk may take; a test whose time stands still has no end of it.
+    pub(crate) fn open_with(
+        path: &Path,
+        reserve_bytes: u64,
+        clock: Clock,
+        options: sqlite::Options,
+        patience: Option<Duration>,
+    ) -> Result<Self, OutboxError> {
         let reserve = path.with_extension("reserve");
         let database = match Database::open(path, store::MIGRATIONS, options) {
             Err(error) if error.is_full() && release(&reserve) => Database::open(path, store::MIGRATIONS, options)?,
@@ -242,7 +260,7 @@ impl Outbox {
         if let Err(error) = set_aside(&reserve, reserve_bytes) {
             tracing::warn!(%error, "SMS outbox: no room for its reserve");
         }
-        Ok(Self { database, reserve, clock, shared: Arc::default() })
+        Ok(Self { database, reserve, clock, patience, shared: Arc::default() })
     }
 
     /// Queues a text, durably if any disk takes it.
@@ -287,15 +305,11 @@ impl Outbox {
 
     /// What to hand over next. In the order of queueing; a text that has to wait blocks no other.
     pub async fn due(&self) -> Due {
-        let stored = self.database.read(store::waiting).await.unwrap_or_else(|error| {
+        let stored = self.read(store::waiting).await.unwrap_or_else(|error| {
             tracing::error!(%error, "SMS outbox: cannot be read");
             Vec::new()
         });
-        let rows: BTreeMap<i64, Row> = {
-            let memory = self.memory();
-            let newer = memory.rows.iter().map(|(id, row)| (*id, row.clone()));
-            stored.into_iter().map(|row| (row.id, row)).chain(newer).collect()
-        };
+        let rows = self.newest_of(stored);
         let now = self.clock.mono_us();
         let mut soonest: Option<i64> = None;
         for row in rows.into_values().filter(Row::waits) {
@@ -332,9 +346,9 @@ impl Outbox {
 
     /// Takes a text back that waits: it does not go out, or not again. `key`: alert, contact, reason, step.
     pub async fn withdraw(&self, key: (Uuid, Uuid, Reason, u32)) {
-        let stored = self.database.read(store::waiting).await.unwrap_or_default();
+        let stored = self.read(store::waiting).await.unwrap_or_default();
         let kept = self.kept();
-        let mine = |row: &&Row| (row.alert, row.contact, row.reason, row.step) == key && row.waits();
+        let mine = |row: &&Row| row.name() == key && row.waits();
         let Some(mut row) = kept.iter().chain(&stored).find(mine).cloned() else { return };
         match row.state {
             State::MaybeSent => row.doubts = DOUBTS_MAX,
@@ -346,7 +360,7 @@ impl Outbox {
     /// Takes in what the network says about a text; the text, if that is news.
     pub async fn delivery(&self, reference: &str, delivered: bool) -> Option<Row> {
         let wanted = reference.to_owned();
-        let stored = self.database.read(move |db| store::by_reference(db, &wanted)).await.unwrap_or_default();
+        let stored = self.read(move |db| store::by_reference(db, &wanted)).await.unwrap_or_default();
         let known = {
             let memory = self.memory();
             let mine = |row: &&Row| row.reference.as_deref() == Some(reference);
@@ -371,11 +385,8 @@ impl Outbox {
 
     /// The newest `most` texts, newest first.
     pub async fn rows(&self, most: u32) -> Result<Vec<Row>, OutboxError> {
-        let stored = self.database.read(move |db| store::newest(db, most)).await?;
-        let memory = self.memory();
-        let newer = memory.rows.values().cloned();
-        let rows: BTreeMap<i64, Row> = stored.into_iter().chain(newer).map(|row| (row.id, row)).collect();
-        let mut rows: Vec<_> = rows.into_values().collect();
+        let stored = self.read(move |db| store::newest(db, most)).await?;
+        let mut rows: Vec<_> = self.newest_of(stored).into_values().collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.created_us, row.id)));
         rows.truncate(most as usize);
         Ok(rows)
@@ -386,7 +397,7 @@ impl Outbox {
     /// many went.
     pub async fn trim(&self, before_us: i64, open: &[Uuid]) -> Result<usize, OutboxError> {
         let open = serde_json::to_string(open).unwrap_or_default();
-        Ok(self.write(move |db| store::trim(db, before_us, &open)).await?)
+        self.write(move |db| store::trim(db, before_us, &open)).await
     }
 
     /// The texts that are in memory because no disk takes them, oldest first.
@@ -394,6 +405,14 @@ impl Outbox {
         let mut rows: Vec<_> = self.memory().rows.values().cloned().collect();
         rows.sort_by_key(|row| (row.created_us, std::cmp::Reverse(row.id)));
         rows
+    }
+
+    /// What is stored, and what memory knows better: a newer state, and a row that a slow disk took after all.
+    fn newest_of(&self, stored: Vec<Row>) -> BTreeMap<i64, Row> {
+        let memory = self.memory();
+        let late = |row: &Row| memory.rows.values().any(|kept| kept.id < 0 && kept.name() == row.name());
+        let stored = stored.into_iter().filter(|row| !late(row));
+        stored.chain(memory.rows.values().cloned()).map(|row| (row.id, row)).collect()
     }
 
     fn deliver(&self, row: &mut Row, delivered: bool) {
@@ -421,17 +440,36 @@ impl Outbox {
         }
     }
 
-    async fn write<T, F>(&self, work: F) -> Result<T, sqlite::Error>
+    async fn write<T, F>(&self, work: F) -> Result<T, OutboxError>
     where
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, sqlite::Error> + Clone + Send + 'static,
     {
-        match self.database.write(work.clone()).await {
-            Err(error) if error.is_full() && release(&self.reserve) => {
-                tracing::error!("the disk is full: the SMS outbox uses its reserve");
-                self.database.write(work).await
+        self.within(async {
+            match self.database.write(work.clone()).await {
+                Err(error) if error.is_full() && release(&self.reserve) => {
+                    tracing::error!("the disk is full: the SMS outbox uses its reserve");
+                    self.database.write(work).await
+                }
+                other => other,
             }
-            other => other,
+        })
+        .await
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, OutboxError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, sqlite::Error> + Send + 'static,
+    {
+        self.within(self.database.read(work)).await
+    }
+
+    /// A write that is given up goes on, and may be done later.
+    async fn within<T>(&self, work: impl Future<Output = Result<T, sqlite::Error>>) -> Result<T, OutboxError> {
+        match self.patience {
+            None => Ok(work.await?),
+            Some(patience) => Ok(tokio::time::timeout(patience, work).await.map_err(|_| OutboxError::Hangs)??),
         }
     }
 
@@ -441,7 +479,7 @@ impl Outbox {
 }
 
 fn same(row: &Row, new: &NewText) -> bool {
-    (row.alert, row.contact, row.reason, row.step) == (new.alert, new.contact, new.reason, new.step)
+    row.name() == (new.alert, new.contact, new.reason, new.step)
 }
 
 /// Fills a file with zeros: a hole would keep nothing free.
@@ -472,166 +510,4 @@ fn release(reserve: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn new(step: u32) -> NewText {
-        NewText {
-            alert: Uuid::from_u128(1),
-            contact: Uuid::from_u128(2),
-            to: "+33639981001".into(),
-            text: "medmon 4821: …".into(),
-            code: "4821".into(),
-            reason: Reason::Raised,
-            step,
-        }
-    }
-
-    fn sent(reference: &str) -> Outcome {
-        Outcome::Sent { reference: reference.into() }
-    }
-
-    fn clock() -> Clock {
-        Clock::scaled(1.0, 1_764_000_000_000_000)
-    }
-
-    async fn now(outbox: &Outbox) -> Row {
-        match outbox.due().await {
-            Due::Now(row) => *row,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_restart_neither_loses_nor_doubles_a_text() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sms.sqlite");
-        let open = || Outbox::open(&path, 1000, clock()).unwrap();
-        let outbox = open();
-        assert!(matches!(outbox.queue(new(1)).await, Queued::Stored(_)));
-        drop(outbox);
-        // Killed before the attempt: it goes out once.
-        let outbox = open();
-        assert_eq!(outbox.queue(new(1)).await, Queued::Already);
-        let row = outbox.begin(now(&outbox).await).await;
-        drop(outbox);
-        // Killed within the attempt: it may have been sent, and goes out once more, not at once.
-        let outbox = open();
-        assert!(matches!(outbox.due().await, Due::In(_)));
-        outbox.clock.sleep(Duration::from_secs(15)).await;
-        let again = outbox.begin(now(&outbox).await).await;
-        assert_eq!((again.id, again.attempts, &again.code), (row.id, 2, &row.code));
-        drop(outbox);
-        let outbox = open();
-        outbox.clock.sleep(Duration::from_hours(1)).await;
-        assert_eq!(outbox.due().await, Due::Nothing);
-        assert_eq!(outbox.queue(new(1)).await, Queued::Already);
-        assert_eq!(outbox.rows(9).await.unwrap()[0].state, State::MaybeSent);
-        assert_eq!(std::fs::metadata(folder.path().join("sms.reserve")).unwrap().len(), 1000);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_sent_yet_is_tried_with_longer_pauses_and_blocks_nobody() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock()).unwrap();
-        outbox.queue(new(1)).await;
-        outbox.queue(new(2)).await;
-        let mut pauses = Vec::new();
-        let mut first = now(&outbox).await;
-        for _ in 0..8 {
-            first = outbox.begin(first).await;
-            first = outbox.end(first, &Outcome::unavailable("no network")).await;
-            let other = now(&outbox).await;
-            assert_eq!(other.step, 2);
-            pauses.push((first.next_mono_us - outbox.clock.mono_us()) / 1_000_000);
-        }
-        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!((first.state, first.note.as_deref()), (State::Queued, Some("no network")));
-        let second = outbox.begin(now(&outbox).await).await;
-        let second = outbox.end(second, &Outcome::Rejected { reason: "unassigned".into() }).await;
-        assert_eq!(second.state, State::Rejected);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn reports_find_their_text_even_when_they_come_first_or_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock()).unwrap();
-        for step in 1..=3 {
-            outbox.queue(new(step)).await;
-        }
-        let row = outbox.begin(now(&outbox).await).await;
-        assert_eq!(outbox.delivery("7-39981001", true).await, None);
-        let row = outbox.end(row, &sent("7-39981001")).await;
-        assert_eq!(row.state, State::Delivered);
-        assert!(row.delivered_us.is_some());
-
-        let row = outbox.begin(now(&outbox).await).await;
-        outbox.end(row, &sent("8-39981001")).await;
-        assert_eq!(outbox.delivery("8-39981001", true).await.map(|row| row.state), Some(State::Delivered));
-        assert_eq!(outbox.delivery("8-39981001", true).await, None);
-
-        let row = outbox.begin(now(&outbox).await).await;
-        outbox.end(row, &sent("9-39981001")).await;
-        assert_eq!(outbox.delivery("9-39981001", false).await.map(|row| row.state), Some(State::Undelivered));
-        assert_eq!(outbox.due().await, Due::Nothing);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn old_texts_are_forgotten_but_none_that_an_alert_may_need() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock()).unwrap();
-        let alert = Uuid::from_u128;
-        let send = async |id, step| {
-            outbox.queue(NewText { alert: alert(id), ..new(step) }).await;
-            let row = outbox.begin(now(&outbox).await).await;
-            outbox.end(row, &sent(&format!("{id}-{step}"))).await;
-        };
-        for id in 1..=3 {
-            send(id, 1).await;
-        }
-        outbox.queue(NewText { alert: alert(4), ..new(1) }).await;
-        let before_us = outbox.clock.utc_us() + 1;
-        outbox.clock.sleep(Duration::from_hours(1)).await;
-        // The second is still texted about, the third is open, one of the fourth waits.
-        let row = outbox.begin(now(&outbox).await).await;
-        outbox.end(row, &Outcome::unavailable("no network")).await;
-        send(2, 2).await;
-        assert_eq!(outbox.trim(before_us, &[alert(3)]).await.unwrap(), 1);
-        let left: Vec<_> = outbox.rows(9).await.unwrap().iter().map(|row| row.alert).collect();
-        assert_eq!(left, [2, 4, 3, 2].map(alert));
-        assert_eq!(outbox.trim(before_us, &[]).await.unwrap(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_disk_gives_up_the_reserve_and_then_memory_carries_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sms.sqlite");
-        let options = sqlite::Options { max_bytes: Some(64 << 10), ..sqlite::Options::default() };
-        let outbox = Outbox::open_with(&path, 1000, clock(), options).unwrap();
-        let mut step = 0;
-        let kept = loop {
-            step += 1;
-            match outbox.queue(NewText { text: "x".repeat(2000), ..new(step) }).await {
-                Queued::Stored(_) => {}
-                other => break other,
-            }
-        };
-        assert_eq!(kept, Queued::Kept(-1));
-        assert!(!folder.path().join("sms.reserve").exists());
-        assert_eq!(outbox.queue(NewText { text: "x".repeat(2000), ..new(step) }).await, Queued::Already);
-        assert!(matches!(outbox.queue(NewText { text: "x".repeat(2000), ..new(step + 1) }).await, Queued::Kept(-2)));
-        // All go out, each once, whether their fate can be written down or not.
-        let mut seen = std::collections::BTreeSet::new();
-        while let Due::Now(row) = outbox.due().await {
-            assert!(seen.insert(row.step), "{} went out twice", row.step);
-            let row = outbox.begin(*row).await;
-            outbox.end(row, &sent(&format!("{}-39981001", seen.len()))).await;
-        }
-        assert_eq!(seen.len() as u32, step + 1);
-        assert_eq!(outbox.due().await, Due::Nothing);
-        assert_eq!(
-            outbox.delivery(&format!("{}-39981001", 1), true).await.map(|row| row.state),
-            Some(State::Delivered)
-        );
-    }
-}
+mod tests;

@@ -184,7 +184,14 @@ mod tests {
     async fn texts_go_out_in_order_again_when_not_sent_and_once_more_when_in_doubt() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::scaled(1.0, 0);
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
+        let outbox = Outbox::open_with(
+            &folder.path().join("sms.sqlite"),
+            0,
+            clock.clone(),
+            medmon_kit::sqlite::Options::default(),
+            None,
+        )
+        .unwrap();
         let unavailable = Outcome::unavailable("no network");
         // Popped from the end: text 1 is not sent, 2 is in doubt twice.
         let outcomes =
@@ -210,7 +217,14 @@ mod tests {
     async fn the_next_channel_takes_what_the_first_cannot() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::scaled(1.0, 0);
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
+        let outbox = Outbox::open_with(
+            &folder.path().join("sms.sqlite"),
+            0,
+            clock.clone(),
+            medmon_kit::sqlite::Options::default(),
+            None,
+        )
+        .unwrap();
         let first = scripted(vec![Outcome::unavailable("no modem")]);
         let second = scripted(Vec::new());
         outbox.queue(text(1)).await;
@@ -222,7 +236,14 @@ mod tests {
         assert!(matches!(pump_due(&outbox, &[], &clock).await[0].outcome, Outcome::Unavailable { .. }));
         // What only one of them refuses for ever may go by the other later, whichever comes first.
         for unavailable_first in [true, false] {
-            let outbox = Outbox::open(&folder.path().join(format!("{unavailable_first}")), 0, clock.clone()).unwrap();
+            let outbox = Outbox::open_with(
+                &folder.path().join(format!("{unavailable_first}")),
+                0,
+                clock.clone(),
+                medmon_kit::sqlite::Options::default(),
+                None,
+            )
+            .unwrap();
             outbox.queue(text(1)).await;
             let refuses = scripted(vec![Outcome::Rejected { reason: "bad number".into() }]);
             let cannot = scripted(vec![Outcome::unavailable("no network")]);
@@ -236,7 +257,14 @@ mod tests {
     async fn a_channel_that_hangs_holds_a_text_no_longer_than_it_said() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::scaled(1.0, 0);
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
+        let outbox = Outbox::open_with(
+            &folder.path().join("sms.sqlite"),
+            0,
+            clock.clone(),
+            medmon_kit::sqlite::Options::default(),
+            None,
+        )
+        .unwrap();
         let channels: [Arc<dyn SmsChannel>; 1] = [scripted(vec![hangs()])];
         outbox.queue(text(1)).await;
         let handed = pump_due(&outbox, &channels, &clock).await;
@@ -247,7 +275,14 @@ mod tests {
     async fn a_channel_is_left_alone_as_long_as_it_asks_while_the_other_sends() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::scaled(1.0, 0);
-        let outbox = Outbox::open(&folder.path().join("sms.sqlite"), 0, clock.clone()).unwrap();
+        let outbox = Outbox::open_with(
+            &folder.path().join("sms.sqlite"),
+            0,
+            clock.clone(),
+            medmon_kit::sqlite::Options::default(),
+            None,
+        )
+        .unwrap();
         let asks = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
             Outcome::Unavailable { reason: "slow down".into(), retry_after }

@@ -1,8 +1,8 @@
 //! One alert's texts: who is asked, who is alarmed and when, who hears that somebody answered, and of the end.
 
 use super::{
-    Alert, Condition, Contact, Due, FactKind, NEWS_US, SECOND, Sent, Settings, TextReason, UtcUs, answered, asks_first,
-    due as worded, everybody, rounds,
+    Alert, Condition, Contact, Due, Fact, FactKind, NEWS_US, SECOND, Sent, Settings, TextReason, UtcUs, answered,
+    asks_first, due as worded, everybody, rounds,
 };
 
 /// Steps of one round; each worsening begins another.
@@ -13,8 +13,28 @@ const AHEAD_US: i64 = 2 * SECOND;
 /// What of `alert` is due; some of it may exist.
 pub(super) fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: UtcUs) -> Vec<Due> {
     let sent: Vec<_> = sent.iter().filter(|one| one.alert == alert.id).collect();
-    let climb = Climb { alert, settings, sent, now_us, round: (rounds(alert).len().max(1) as u32 - 1) * ROUND };
+    let rounds = rounds(alert);
+    let step = |index: usize| index as u32 * ROUND;
+    let unanswered = unanswered(alert, &rounds);
+    let climb = Climb {
+        alert,
+        settings,
+        sent,
+        now_us,
+        begin: rounds.get(unanswered).copied(),
+        base: step(unanswered),
+        round: step(rounds.len().max(1) - 1),
+    };
     if alert.condition() == Some(Condition::Drill) { climb.drill() } else { climb.due() }
+}
+
+/// The first of the rounds that go on: a worsening that finds nobody's answer alarms again whom the ladder has reached,
+/// and goes on from there. Who is higher up does not wait anew.
+fn unanswered(alert: &Alert, rounds: &[&Fact]) -> usize {
+    let Some(last) = rounds.last() else { return 0 };
+    let answers = alert.facts().filter(|fact| matches!(fact.kind, FactKind::Acknowledged { .. }));
+    let answer = answers.filter(|fact| fact.at_us < last.at_us).last();
+    rounds.iter().position(|round| answer.is_none_or(|answer| round.at_us > answer.at_us)).unwrap_or(0)
 }
 
 struct Climb<'a> {
@@ -22,7 +42,11 @@ struct Climb<'a> {
     settings: &'a Settings,
     sent: Vec<&'a Sent>,
     now_us: UtcUs,
-    /// The first step of the round that is going on.
+    /// What began the rounds that nobody has answered.
+    begin: Option<&'a Fact>,
+    /// The first step of the first of them.
+    base: u32,
+    /// The first step of the newest.
     round: u32,
 }
 
@@ -46,7 +70,7 @@ impl Climb<'_> {
                 _ => None,
             });
             // Who was alarmed again by a worsening is told again that somebody answered.
-            let others = everybody.iter().filter(|one| alarmed_since(one, self.round) && Some(one.id) != by);
+            let others = everybody.iter().filter(|one| alarmed_since(one, self.base) && Some(one.id) != by);
             texts.extend(others.map(|contact| self.text(contact, TextReason::Answered, self.round)));
         }
         let silenced = self.alert.silenced_until_us().is_some_and(|until_us| until_us > self.now_us);
@@ -71,20 +95,23 @@ impl Climb<'_> {
         contact.filter(|_| open).map(|contact| self.text(&contact, TextReason::Drill, 0)).into_iter().collect()
     }
 
+    /// The first text of these rounds.
     fn find(&self, contact: &Contact, reason: TextReason) -> Option<&&Sent> {
-        self.sent.iter().find(|one| (one.contact, one.reason, one.step) == (contact.id, reason, self.round))
+        let mine = |one: &&&Sent| (one.contact, one.reason) == (contact.id, reason) && one.step >= self.base;
+        self.sent.iter().filter(mine).min_by_key(|one| one.step)
     }
 
     fn paging(&self, everybody: &[Contact]) -> Vec<Due> {
-        let rounds = rounds(self.alert);
-        let Some(begin) = rounds.last() else { return Vec::new() };
+        let Some(begin) = self.begin else { return Vec::new() };
         let (now_us, ladder) = (self.now_us, &self.settings.ladder);
         if begin.at_us > now_us + AHEAD_US {
             return self.undated(everybody);
         }
         let mut texts = Vec::new();
         let mut due_us = begin.at_us.min(now_us);
-        if let Some(patient) = asks_first(self.alert, begin, self.settings) {
+        // What has become worse meanwhile is not asked about.
+        let asked = asks_first(self.alert, begin, self.settings).filter(|_| self.round == self.base);
+        if let Some(patient) = asked {
             // A phone that no network takes is not waited for.
             let refused =
                 self.find(&patient, TextReason::Ask).is_some_and(|one| !one.waits && one.submitted_us.is_none());
@@ -116,12 +143,16 @@ impl Climb<'_> {
         }
         // Only the newest repetition: a gateway that was off for hours does not send all that it missed.
         let again = 1 + ((now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND)) as u32;
-        // Nor does a modem that was away for hours: who has a text of this round waiting needs no other.
-        let waits = |one: &Contact| {
-            self.sent.iter().any(|sent| sent.waits && sent.contact == one.id && sent.step >= self.round)
+        // Nor does a modem that was away for hours: who has a text of this round waiting, or has just had one, needs no
+        // other.
+        let lately_us = i64::from(ladder.next_after_s) * SECOND / 2;
+        let had = |one: &Contact| {
+            let mut own = self.sent.iter().filter(|sent| sent.contact == one.id && sent.step >= self.round).peekable();
+            let newly = |sent: &&Sent| sent.submitted_us.is_some_and(|at| (0..lately_us).contains(&(now_us - at)));
+            own.peek().is_some() && !own.any(|sent| sent.waits || newly(sent))
         };
         let step = self.round + again.min(ROUND - 1);
-        let everybody = everybody.iter().filter(|contact| !waits(contact));
+        let everybody = everybody.iter().filter(|contact| had(contact));
         texts.extend(everybody.map(|contact| self.text(contact, TextReason::Again, step)));
         texts
     }

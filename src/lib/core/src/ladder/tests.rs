@@ -105,6 +105,34 @@ fn worsening_pages_again_after_an_answer() {
 }
 
 #[test]
+fn worsening_that_finds_no_answer_alarms_again_and_keeps_nobody_waiting() {
+    use TextReason::{Again, Raised};
+    let (priority, condition) = (Priority::High, Condition::LongLie);
+    let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
+    let alert = fall(&[(560, worse)]);
+    let say = |name: &str, reason| (name.to_owned(), reason);
+    let at = |contact, step, at_s: i64| Sent {
+        step,
+        submitted_us: Some(at_s * SECOND),
+        delivered_us: Some((at_s + 3) * SECOND),
+        ..sent(contact, Raised, true)
+    };
+    let on_call = Settings { on_call_phone: Some("+33600000009".into()), ..settings() };
+    let due = |sent: &[Sent], now_s: i64| -> Vec<_> {
+        let due = super::texts(from_ref(&alert), &on_call, sent, now_s * SECOND);
+        due.into_iter().map(|text| (text.contact.name, text.reason)).collect()
+    };
+    let mut texts = vec![at(PAUL, 0, 1), at(ANNA, 0, 301)];
+    assert_eq!(due(&texts, 560), [say("Paul", Raised), say("Anna", Raised)]);
+    texts.extend([at(PAUL, ROUND, 561), at(ANNA, ROUND, 561)]);
+    assert_eq!(due(&texts, 599), []);
+    assert_eq!(due(&texts, 600), [say("on call", Raised)], "ten minutes after the fall, not after the worsening");
+    texts.push(Sent { contact: everybody(&on_call)[2].id, ..at(PAUL, ROUND, 601) });
+    assert_eq!(due(&texts, 899), []);
+    assert_eq!(due(&texts, 900), [say("Paul", Again), say("Anna", Again), say("on call", Again)]);
+}
+
+#[test]
 fn the_relatives_of_the_next_patient_hear_nothing_of_the_one_before() {
     let next = Settings { epoch: 2, ..settings() };
     assert_eq!(super::texts(&[fall(&[])], &next, &[], 0), []);
@@ -253,7 +281,8 @@ fn a_fall_that_only_a_wrist_shows_is_asked_about_first() {
     assert_eq!(who(&wrist(Place::Waist), &fall(&[]), &[], 0), say("Paul", TextReason::Raised));
     let (priority, condition) = (Priority::High, Condition::LongLie);
     let lies = fall(&[(600, FactKind::Worsened { priority, condition, explanation: String::new() })]);
-    assert_eq!(who(&wrist_only, &lies, from_ref(&asked), 600), say("Paul", TextReason::Raised));
+    let due = who(&wrist_only, &lies, from_ref(&asked), 600);
+    assert_eq!(due, [("Paul".to_owned(), TextReason::Raised), ("Anna".to_owned(), TextReason::Raised)]);
 }
 
 #[test]

@@ -125,18 +125,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.try_each(&memories).await? == Some(1) {
             self.memory = "ME".into();
         }
-        let service = self.ask("AT+CSMS?", "+CSMS:").await?;
-        self.acknowledges = service.starts_with('1');
         // Stored and told, with reports as they come; with reports stored; without reports; not stored at all.
-        self.try_each(&[
+        let ways = [
             "AT+CNMI=2,1,0,1,0",
             "AT+CNMI=1,1,0,1,0",
             "AT+CNMI=2,1,0,2,0",
             "AT+CNMI=2,1",
             "AT+CNMI=2,2,0,1,0",
             "AT+CNMI=2,2",
-        ])
-        .await?;
+        ];
+        if self.try_each(&ways).await?.is_some_and(|way| way >= 4) {
+            // What is not stored is lost with a modem that nobody hears, unless it waits for our word that we have it.
+            self.try_each(&["AT+CSMS=1"]).await?;
+        }
+        self.acknowledges = self.ask("AT+CSMS?", "+CSMS:").await?.starts_with('1');
         self.network().await
     }
 
@@ -301,7 +303,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut reference = None;
         match clock.timeout(NETWORK, self.hand_over(&submit.hex, &mut reference)).await {
             // +CMGS came: the network has it.
-            _ if reference.is_some() => Submitted::Sent(reference.flatten()),
+            _ if reference.is_some() => {
+                let said = reference.unwrap_or_default();
+                Submitted::Sent(said.split(',').next().and_then(|number| number.trim().parse().ok()))
+            }
             Some(Err(SessionError::Refused { failure, .. })) => Submitted::Refused(failure),
             Some(Err(error)) => Submitted::Unknown(error),
             None | Some(Ok(())) => Submitted::Unknown(SessionError::Frozen("a message".into())),
@@ -334,8 +339,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// `sent` is set once the network has it, to its reference if that could be read.
-    async fn hand_over(&mut self, hex: &str, sent: &mut Option<Option<u8>>) -> Result<(), SessionError> {
+    /// `sent` is set once the network has it, to what the modem says of its reference.
+    async fn hand_over(&mut self, hex: &str, sent: &mut Option<String>) -> Result<(), SessionError> {
         self.io.write_all(hex.as_bytes()).await?;
         self.io.write_all(&[CTRL_Z]).await?;
         let clock = self.clock.clone();
@@ -350,7 +355,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             match line {
                 Line::Info(line) => {
                     if let Some((_, number)) = line.split_once("+CMGS:") {
-                        *sent = Some(number.split(',').next().and_then(|number| number.trim().parse().ok()));
+                        *sent = Some(number.to_owned());
                     }
                 }
                 // Without +CMGS it may belong to what went before.

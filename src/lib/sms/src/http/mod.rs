@@ -229,7 +229,7 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &str) -> Out
     let said: String = body.chars().filter(|letter| !letter.is_control()).take(200).collect();
     let reason = format!("{status} {said}").trim().to_owned();
     match status.as_u16() {
-        401 | 402 | 403 => {
+        401..=403 => {
             tracing::error!(%reason, "the SMS API refuses us: no text goes out by HTTP until token or account is put right");
             Outcome::unavailable(reason)
         }

@@ -29,6 +29,8 @@ struct Script {
     answers: VecDeque<Answer>,
     stored: BTreeMap<u32, String>,
     pin: Option<String>,
+    /// Three wrong ones: only the PUK helps.
+    blocked: bool,
     unlocked: bool,
     pins_tried: u32,
     frozen: bool,
@@ -109,6 +111,7 @@ impl Fake {
         }
         script.commands.push(line.to_owned());
         match line.split_once('=').unwrap_or((line, "")) {
+            ("AT+CPIN?", _) if script.blocked => ok("+CPIN: SIM PUK"),
             ("AT+CPIN?", _) if script.pin.is_some() && !script.unlocked => ok("+CPIN: SIM PIN"),
             ("AT+CPIN?", _) => ok("+CPIN: READY"),
             ("AT+CPIN", pin) => {
@@ -272,7 +275,7 @@ async fn a_text_stays_on_the_sim_until_somebody_has_taken_care_of_it() {
 async fn a_long_text_is_put_together_and_an_incomplete_one_given_out() {
     let part = |number: u8, text: &str| {
         let septets = medmon_core::text::gsm7::encode(text).unwrap();
-        let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02X}")).collect::<String>();
+        let hex = |octets: &[u8]| octets.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02X}"));
         let length = hex(&[7 + septets.len() as u8]);
         let data = hex(&super::super::gsm7::pack(&septets, 1));
         format!("00440B913336991800F1000062114241134000{length}0500037702{number:02X}{data}")
@@ -365,6 +368,11 @@ async fn a_wrong_pin_is_tried_once_and_never_again() {
         Clock::scaled(1.0, 0).sleep(Duration::from_hours(1)).await;
         assert_eq!(bench.fake.edit(|script| script.pins_tried), u32::from(pin.is_some()));
     }
+    let bench = Bench::with_pin(Script { blocked: true, ..locked() }, Some("1234"));
+    bench
+        .until(|state| matches!(state, ModemState::Lost { reason } if reason.contains("unblock it with its PUK")))
+        .await;
+    assert_eq!(bench.fake.edit(|script| script.pins_tried), 0);
 }
 
 #[tokio::test(start_paused = true)]
