@@ -118,6 +118,9 @@ _medmon() {
             medmon__subcmd__contact,remove)
                 cmd="medmon__subcmd__contact__subcmd__remove"
                 ;;
+            medmon__subcmd__contact,test)
+                cmd="medmon__subcmd__contact__subcmd__test"
+                ;;
             medmon__subcmd__device,assign)
                 cmd="medmon__subcmd__device__subcmd__assign"
                 ;;
@@ -682,7 +685,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__contact)
-            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help list add edit remove"
+            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help list add edit test remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -877,6 +880,48 @@ _medmon() {
             fi
             case "${prev}" in
                 --patient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
+                    COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        medmon__subcmd__contact__subcmd__test)
+            opts="-o -q -v -h --patient --for --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --patient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2656,7 +2701,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__patient__subcmd__add)
-            opts="-o -q -v -h --name --birth-year --nickname --ward --language --time-zone --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            opts="-o -q -v -h --name --birth-year --nickname --ward --language --time-zone --phone --output --quiet --url --config --no-color --lang --verbose --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2683,6 +2728,10 @@ _medmon() {
                     return 0
                     ;;
                 --time-zone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --phone)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2786,7 +2835,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__patient__subcmd__edit)
-            opts="-o -q -v -h --name --birth-year --nickname --ward --language --time-zone --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            opts="-o -q -v -h --name --birth-year --nickname --ward --language --time-zone --phone --output --quiet --url --config --no-color --lang --verbose --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2813,6 +2862,10 @@ _medmon() {
                     return 0
                     ;;
                 --time-zone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --phone)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

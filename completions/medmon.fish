@@ -203,6 +203,7 @@ complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_s
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l ward -d 'Ward [else yours, or the site\'s only one]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l language -d 'Language of texts: en, fr' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l time-zone -d 'IANA zone of the home [else yours]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -l phone -d 'The patient\'s own phone, with country code: asked first after some falls' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from add" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
@@ -223,6 +224,7 @@ complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_s
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l ward -d 'Ward' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l language -d 'Language of texts: en, fr' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l time-zone -d 'IANA zone of the home' -r
+complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -l phone -d 'The patient\'s own phone, with country code; "" = none' -r
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from edit" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
@@ -280,24 +282,25 @@ complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_s
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand patient; and __fish_seen_subcommand_from unbind" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -f -a "list" -d 'The ladder of a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -f -a "add" -d 'Add somebody to text'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -f -a "edit" -d 'Change somebody, or their place'
-complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit remove" -f -a "remove" -d 'Text somebody no more'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -f -a "list" -d 'The ladder of a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -f -a "add" -d 'Add somebody to text'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -f -a "edit" -d 'Change somebody, or their place'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -f -a "test" -d 'Try out whether somebody is reached: the gateway texts them an exercise, and each step is shown; exit 8 when they have not answered in time'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and not __fish_seen_subcommand_from list add edit test remove" -f -a "remove" -d 'Text somebody no more'
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from list" -l patient -d 'Id, unique prefix, or beginning of the name' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
@@ -353,6 +356,22 @@ complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_s
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l patient -d 'Id, unique prefix, or beginning of the patient\'s name' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l for -d 'For how long at most' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from remove" -l patient -d 'Id, unique prefix, or beginning of the patient\'s name' -r
 complete -c medmon -n "__fish_medmon_using_subcommand contact; and __fish_seen_subcommand_from remove" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'

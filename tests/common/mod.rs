@@ -259,6 +259,19 @@ impl Home {
         self.doctor.vitals(self.patient, Vital::HEART_RATE, &query).await.unwrap()
     }
 
+    /// How a program reaches the cloud as `role`: its environment.
+    pub async fn env(&self, role: Role, folder: &Path) -> Vec<(&'static str, String)> {
+        let made = self.cloud.cloud.create_token(role, "A. Martin", None, None, None).await.unwrap();
+        let home = folder.display().to_string();
+        vec![
+            ("HOME", home.clone()),
+            ("XDG_STATE_HOME", home),
+            ("MEDMON_CONFIG", empty_config(folder)),
+            ("MEDMON_CLIENT__URL", self.cloud.url()),
+            ("MEDMON_TOKEN", made.token),
+        ]
+    }
+
     /// Ends the cloud.
     pub async fn end(self) {
         self.stop.cancel();
