@@ -218,18 +218,17 @@ fn explain(impact: &Impact, placement: &Placement) -> String {
     let Features { angle, turn, step, relative, .. } = impact.features;
     let shares = impact.features.shares(placement);
     let stayed = if impact.fall { "stayed" } else { "came back" };
-    let mut parts = vec![
-        format!("posture {angle:.0}° {:+.1}", shares.angle),
-        format!("turn {:+.1}", shares.turn),
-        format!("step {:+.1}", shares.step),
-        format!("strongest {:+.1}", shares.relative),
+    let parts = [
+        (format!("posture {angle:.0}°"), shares.angle),
+        ("turn".into(), shares.turn),
+        ("step".into(), shares.step),
+        ("nothing as strong after".into(), shares.relative),
+        ("no movement as strong after".into(), shares.surge),
+        ("dip".into(), shares.dip),
+        ("quiet before".into(), shares.isolation),
     ];
-    if placement.dip != 0.0 {
-        parts.push(format!("dip {:+.1}", shares.dip));
-    }
-    if placement.isolation != 0.0 {
-        parts.push(format!("quiet before {:+.1}", shares.isolation));
-    }
+    let parts: Vec<_> =
+        parts.iter().filter(|(_, share)| *share != 0.0).map(|(name, share)| format!("{name} {share:+.1}")).collect();
     format!(
         "impact {:.1} g with a step of {step:.1} g, turned {turn:.0}°, posture {angle:.0}° and {stayed}, \
          {:.1} times as strong as what followed; score {:.1}, fall from {:.1} ({})",

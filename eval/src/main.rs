@@ -1,0 +1,68 @@
+//! `cargo xtask eval falls|events|glucose|all`: the real detectors over a folder of recordings.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use medmon_eval::falls::{self, report, stream};
+
+/// How well the detectors do on recordings.
+#[derive(Parser)]
+struct Args {
+    /// What to look at.
+    part: Part,
+    /// Recordings: falls_umafall/, heart_rate/, temperature/, glucose/.
+    #[arg(long, value_name = "DIR", env = "MEDMON_TEST_DATA", default_value = "../shared/data")]
+    data: PathBuf,
+    /// Where what was found is written.
+    #[arg(long, value_name = "DIR", default_value = "target/eval")]
+    out: PathBuf,
+    /// Continuous streams of acceleration: UXX_place.csv.gz.
+    #[arg(long, value_name = "DIR")]
+    streams: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Part {
+    /// Falls: sensitivity, specificity, people left out, rates and losses, streams.
+    Falls,
+    /// Heart rate and temperature: events found, false alarms.
+    Events,
+    /// Glucose: figures of traces, predictions of hypoglycaemia.
+    Glucose,
+    /// All of them.
+    All,
+    /// Fits the fall detector's coefficients to the recordings and prints the tables to paste.
+    Train,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Args { part, data, out, streams } = Args::parse();
+    anyhow::ensure!(data.is_dir(), "no recordings: {} is no folder", data.display());
+    std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+    let write = |name: &str, text: &str| std::fs::write(out.join(name), text).with_context(|| name.to_owned());
+    if part == Part::Train {
+        let all = falls::load_all(&data)?;
+        print!("{}{}", report::coefficients(&all), report::left_out(&all));
+        return Ok(());
+    }
+    let wanted = |one: Part, folder: &str| {
+        let (named, there) = (part == one, data.join(folder).is_dir());
+        if !there && (named || part == Part::All) {
+            println!("{folder}: no recordings in {}\n", data.display());
+        }
+        there && (named || part == Part::All)
+    };
+    if wanted(Part::Falls, falls::FOLDER) {
+        let all = falls::load_all(&data)?;
+        write("falls.jsonl", &report::lines(&all))?;
+        print!("{}", report::tables(&all));
+    }
+    if let Some(folder) = streams.as_deref().filter(|_| matches!(part, Part::Falls | Part::All)) {
+        let (lines, table) = stream::run(folder)?;
+        write("streams.jsonl", &lines)?;
+        print!("{table}");
+    }
+    let _ = Path::new("");
+    Ok(())
+}
