@@ -1,15 +1,29 @@
 //! A patient with one sensor, and the real detectors over what it says.
 
+use anyhow::Context as _;
 use medmon_core::detect::{Detectors, Finding};
 use medmon_core::noun::{
     ClockQuality, Device, Ieee, MonoUs, Place, Quality, Reading, ReadingId, Settings, Value, Vital,
 };
+
+use crate::table::Row;
 
 /// Microseconds in a second.
 pub const SECOND: MonoUs = 1_000_000;
 const DEVICE: Ieee = Ieee(0x0012_4b00_2a5c_0d01);
 /// 2026-06-01, for the ages.
 const UTC_US: i64 = 1_780_272_000 * SECOND;
+
+/// A cell with seconds (`12.5`) or a date and time (`2016-04-12 11:21:00`), in µs.
+pub fn micros(row: Row<'_>, column: usize) -> anyhow::Result<MonoUs> {
+    let text = row.text(column);
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Ok((seconds * 1e6).round() as MonoUs);
+    }
+    let time: jiff::civil::DateTime = text.parse().with_context(|| format!("{}: `{text}` is no time", row.place()))?;
+    let zoned = time.to_zoned_datetime(jiff::tz::TimeZone::UTC).with_context(|| row.place())?;
+    Ok(zoned.timestamp().as_microsecond())
+}
 
 /// A patient of 40, whose sensor is expected to measure what it does.
 #[derive(Debug)]

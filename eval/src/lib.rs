@@ -5,5 +5,7 @@
 
 pub mod falls;
 pub mod figures;
+pub mod heart_rate;
 pub mod home;
 pub mod table;
+pub mod temperature;

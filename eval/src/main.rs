@@ -1,10 +1,11 @@
 //! `cargo xtask eval falls|events|glucose|all`: the real detectors over a folder of recordings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use medmon_eval::falls::{self, report, stream};
+use medmon_eval::{heart_rate, temperature};
 
 /// How well the detectors do on recordings.
 #[derive(Parser)]
@@ -63,6 +64,15 @@ fn main() -> anyhow::Result<()> {
         write("streams.jsonl", &lines)?;
         print!("{table}");
     }
-    let _ = Path::new("");
+    if wanted(Part::Events, heart_rate::FOLDER) {
+        let (lines, tables) = heart_rate::run(&data.join(heart_rate::FOLDER))?;
+        write("heart_rate.jsonl", &lines)?;
+        print!("{tables}");
+    }
+    if wanted(Part::Events, temperature::FOLDER) {
+        let (lines, table) = temperature::run(&data.join(temperature::FOLDER))?;
+        write("temperature.jsonl", &lines)?;
+        print!("{table}");
+    }
     Ok(())
 }
