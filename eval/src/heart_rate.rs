@@ -75,7 +75,8 @@ fn run_trace(path: &Path, synthetic: bool) -> anyhow::Result<Option<Trace>> {
         return Ok(None);
     };
     let motion = table.find("motion_g");
-    let vitals: &[Vital] = if motion.is_some() { &[Vital::HEART_RATE, Vital::ACCELERATION] } else { &[Vital::HEART_RATE] };
+    let vitals: &[Vital] =
+        if motion.is_some() { &[Vital::HEART_RATE, Vital::ACCELERATION] } else { &[Vital::HEART_RATE] };
     let mut home = Home::new(vitals, None, if synthetic { &SYNTHETIC } else { &[] })?;
     let (mut alarms, mut first, mut last) = (Vec::new(), None, 0);
     for row in table.rows() {
@@ -109,7 +110,8 @@ fn name(condition: Condition) -> &'static str {
 pub fn run(folder: &Path) -> anyhow::Result<(String, String)> {
     let truth = events(folder, "s")?;
     let mut lines = String::new();
-    let mut plain = vec![row!["trace", "limits", "motion", "days", "urgent alarms", "a day", "bradycardia", "tachycardia"]];
+    let mut plain =
+        vec![row!["trace", "limits", "motion", "days", "urgent alarms", "a day", "bradycardia", "tachycardia"]];
     let (mut found, mut expected, mut wrong, mut days, mut waits) = (0, 0, 0, 0.0, Vec::new());
     let mut notes = String::new();
     for (trace, path) in files(folder, ".csv")? {

@@ -5,6 +5,7 @@
 
 pub mod falls;
 pub mod figures;
+pub mod glucose;
 pub mod heart_rate;
 pub mod home;
 pub mod table;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use medmon_eval::falls::{self, report, stream};
-use medmon_eval::{heart_rate, temperature};
+use medmon_eval::{glucose, heart_rate, temperature};
 
 /// How well the detectors do on recordings.
 #[derive(Parser)]
@@ -72,6 +72,12 @@ fn main() -> anyhow::Result<()> {
     if wanted(Part::Events, temperature::FOLDER) {
         let (lines, table) = temperature::run(&data.join(temperature::FOLDER))?;
         write("temperature.jsonl", &lines)?;
+        print!("{table}");
+    }
+    if wanted(Part::Glucose, glucose::FOLDER) {
+        let (figures, lines, table) = glucose::run(&data.join(glucose::FOLDER))?;
+        write("glucose.json", &figures)?;
+        write("hypo_prediction.jsonl", &lines)?;
         print!("{table}");
     }
     Ok(())

@@ -53,6 +53,23 @@ const RULES: [Rule; 7] = [
 ];
 const LEVEL_2: usize = 3;
 
+/// A straight line into the time to come.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    span_us: MonoUs,
+    /// Where it leads by then, mg/dL.
+    ahead: f64,
+}
+
+impl Line {
+    /// How long until it reaches `limit`; one that hardly falls is taken to be there by the end of its span.
+    fn until(self, value: f64, limit: f64) -> MonoUs {
+        let fall = value - self.ahead;
+        let spans = if fall > 0.0 { (value - limit) / fall } else { 1.0 };
+        (self.span_us as f64 * spans.clamp(0.0, 4.0)) as MonoUs
+    }
+}
+
 /// The state of one glucose sensor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Glucose {
@@ -89,7 +106,8 @@ impl Glucose {
             (settings.limits.get(Limit::GlucoseHigh), settings.limits.get(Limit::GlucoseHighUrgent));
 
         // Two sensors under one identity make slopes out of nothing; who rises is on the way out.
-        let ahead = self.ahead(at, value).filter(|ahead| !two_sources && *ahead <= value);
+        let line = self.line(at, value).filter(|line| !two_sources && line.ahead <= value);
+        let ahead = line.map(|line| line.ahead);
         let predicted = [
             value >= low && ahead.is_some_and(|ahead| ahead <= low + MARGIN_1),
             value >= urgent && ahead.is_some_and(|ahead| ahead <= urgent + MARGIN_2),
@@ -126,20 +144,24 @@ impl Glucose {
             let persistence = if index == LEVEL_2 && !second { MonoUs::MAX } else { rule.persistence_us };
             if let Some(turn) = criterion.see_after(at, sight, persistence, rule.recovery_us) {
                 let again = again.get(index).copied().unwrap_or(false);
-                steps.push(Step { rule, turn, again, explanation: explain(turn, rule, at, value, ahead) });
+                let limit = [low, urgent].get(index).copied();
+                let expected = limit.zip(line).map(|(limit, line)| at + line.until(value, limit));
+                let explanation = explain(turn, rule, at, value, ahead);
+                steps.push(Step { again, expected, ..Step::new(rule, turn, explanation) });
             }
         }
         steps
     }
 
-    /// Where the straight line leads by the sensor's next step, mg/dL.
-    fn ahead(&self, at: MonoUs, value: f64) -> Option<f64> {
+    /// Where the straight line leads by the sensor's next step.
+    fn line(&self, at: MonoUs, value: f64) -> Option<Line> {
         let mut intervals: Vec<_> =
             self.window.iter().zip(self.window.iter().skip(1)).map(|(one, two)| two.0 - one.0).collect();
         intervals.sort_unstable();
         let step = *intervals.get(intervals.len() / 2)?;
         let slope = if step < SLOPE_MIN_US { self.fitted_slope(at)? } else { self.two_point_slope(at, value)? };
-        Some(value + slope * step.max(AHEAD_US) as f64)
+        let span_us = step.max(AHEAD_US);
+        Some(Line { span_us, ahead: value + slope * span_us as f64 })
     }
 
     /// mg/dL per µs, from the newest reading that is 4 to 20 min older.

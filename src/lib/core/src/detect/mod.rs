@@ -72,6 +72,9 @@ pub struct Finding {
     pub device: Ieee,
     /// The reading that completed it; found by the passing of time: the last usable one of that vital.
     pub reading: ReadingId,
+    /// Of a prediction: when the limit is expected to be reached, monotonic µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_mono_us: Option<MonoUs>,
     /// What fired, in English for clinicians, with figures.
     pub explanation: String,
 }

@@ -190,7 +190,8 @@ impl Fall {
         let rule = if on_body { &FALL } else { &FALL_OFF_BODY };
         let doubt = if on_body { "" } else { "; the sensor may be off the body" };
         let explanation = format!("{explanation}; not upright within 30 s{doubt}");
-        steps.push(Step { rule, turn: Turn::Completed { onset: impact_us }, again, explanation });
+        let turn = Turn::Completed { onset: impact_us };
+        steps.push(Step { again, ..Step::new(rule, turn, explanation) });
     }
 
     /// The sensor sits elsewhere now: what it saw there means nothing here. A fall is still a fall.
