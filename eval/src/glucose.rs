@@ -146,13 +146,24 @@ pub fn run(folder: &Path) -> anyhow::Result<(String, String, String)> {
                 match found.condition {
                     Condition::HypoglycaemiaPredicted => {
                         let level = if found.priority == Priority::Low { 1 } else { 2 };
-                        let limit = if level == 1 { 70.0 } else { 54.0 };
                         let expected = found.expected_mono_us.unwrap_or(at - since) + since;
-                        let line = json!({
-                            "trace": name, "t": time, "predicted_for": text(expected), "level": level, "limit_mg_dl": limit
-                        });
-                        let _ = writeln!(lines, "{line}");
-                        alarms[level - 1].push(*at);
+                        let mut predicts = |level: usize, limit: f64, expected: i64| {
+                            let line = json!({
+                                "trace": name,
+                                "t": time,
+                                "predicted_for": text(expected),
+                                "level": level,
+                                "limit_mg_dl": limit,
+                            });
+                            let _ = writeln!(lines, "{line}");
+                            alarms[level - 1].push(*at);
+                        };
+                        // Who will be below 54 will be below 70 before: told once, as the graver.
+                        if level == 2 && *value >= 70.0 {
+                            let share = (value - 70.0) / (value - 54.0);
+                            predicts(1, 70.0, at + (share * (expected - at) as f64) as i64);
+                        }
+                        predicts(level, if level == 1 { 70.0 } else { 54.0 }, expected);
                     }
                     Condition::Hypoglycaemia if found.priority == Priority::High => alarms[2].push(*at),
                     _ => {}
@@ -178,7 +189,7 @@ pub fn run(folder: &Path) -> anyhow::Result<(String, String, String)> {
     }
     let text = format!(
         "Hypoglycaemia ahead: of the events (15 min below 70 or 54, not after a gap) those with a prediction in the hour \
-         before; false: no event begins within an hour, nor is one going on; lead: from the first prediction in that hour\n\
+         before (one of 54 made at 70 or above is one of 70 too); false: no event begins within an hour, nor is one going on; lead: from the first prediction in that hour\n\
          {}* not in `together`: smoothed by others, or hardly an event\n\n",
         table(&rows)
     );

@@ -1,6 +1,6 @@
 //! `cargo xtask eval falls|events|glucose|all`: the real detectors over a folder of recordings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
@@ -12,12 +12,12 @@ use medmon_eval::{glucose, heart_rate, temperature};
 struct Args {
     /// What to look at.
     part: Part,
-    /// Recordings: falls_umafall/, heart_rate/, temperature/, glucose/.
-    #[arg(long, value_name = "DIR", env = "MEDMON_TEST_DATA", default_value = "../shared/data")]
-    data: PathBuf,
-    /// Where what was found is written.
-    #[arg(long, value_name = "DIR", default_value = "target/eval")]
-    out: PathBuf,
+    /// Recordings: falls_umafall/, heart_rate/, temperature/, glucose/. [default: ../shared/data beside the workspace]
+    #[arg(long, value_name = "DIR", env = "MEDMON_TEST_DATA")]
+    data: Option<PathBuf>,
+    /// Where what was found is written. [default: target/eval]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Continuous streams of acceleration: UXX_place.csv.gz.
     #[arg(long, value_name = "DIR")]
     streams: Option<PathBuf>,
@@ -39,6 +39,9 @@ enum Part {
 
 fn main() -> anyhow::Result<()> {
     let Args { part, data, out, streams } = Args::parse();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let data = data.unwrap_or_else(|| workspace.join("../shared/data"));
+    let out = out.unwrap_or_else(|| workspace.join("target/eval"));
     anyhow::ensure!(data.is_dir(), "no recordings: {} is no folder", data.display());
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let write = |name: &str, text: &str| std::fs::write(out.join(name), text).with_context(|| name.to_owned());
