@@ -177,11 +177,11 @@ pub fn coefficients(all: &[Placed]) -> String {
         let material = train::material(&recordings, place);
         let model = train::fit(&material, place);
         let threshold = train::threshold(&train::left_out(&material, place));
-        let Placement { cap_g, angle, turn, step, relative, dip, isolation, surge, bias, .. } = model;
+        let Placement { cap_g, needs_height, angle, turn, step, relative, dip, isolation, surge, bias, .. } = model;
         let people: Vec<_> = train::subjects(&material).into_iter().collect();
         let _ = writeln!(
             text,
-            "// {} of {}\nconst {table}: Placement = Placement {{\n    cap_g: {cap_g:?},\n    angle: {angle:.4},\n    \
+            "// {} of {}\nconst {table}: Placement = Placement {{\n    cap_g: {cap_g:?},\n    needs_height: {needs_height},\n    angle: {angle:.4},\n    \
              turn: {turn:.4},\n    step: {step:.3},\n    relative: {relative:.3},\n    dip: {dip:.3},\n    \
              isolation: {isolation:.3},\n    surge: {surge:.3},\n    bias: {bias:.3},\n    \
              threshold: {threshold:.2},\n}};\n",

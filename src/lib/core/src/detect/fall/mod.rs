@@ -4,6 +4,7 @@
 //! Not for: asking the patient first (wrist, pocket), which is the gateway's conversation.
 
 mod judge;
+mod limited;
 mod placement;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use judge::{Axes, Features, Impact, Judge, Shares};
 pub use placement::Placement;
 
 use self::judge::{BIN_US, PER_SECOND, SAME_POSTURE, degrees};
+use self::limited::Limited;
 use super::episode::{MINUTE, Rule, SECOND, Step, Turn, body};
 use crate::noun::{Condition, Direction, MonoUs, Priority, Reading};
 
@@ -108,12 +110,14 @@ pub(super) struct Fall {
     pending: Option<Pending>,
     lying: Option<Lying>,
     near_us: Option<MonoUs>,
+    #[serde(default)]
+    limited: Limited,
 }
 
 impl Fall {
     /// Takes a burst in. `on_body`: nothing says that this device is off the body.
     pub fn reading(&mut self, reading: &Reading, placement: &Placement, on_body: bool) -> Vec<Step> {
-        let mut steps = Vec::new();
+        let mut steps = Vec::from_iter(self.limited.reading(reading, placement));
         for (offset, axes) in reading.samples() {
             let at = reading.mono_us + offset;
             let impacts = self.judge.sample(at, axes, placement);
@@ -124,7 +128,7 @@ impl Fall {
 
     /// Time passes without a burst.
     pub fn tick(&mut self, now: MonoUs, placement: &Placement, on_body: bool) -> Vec<Step> {
-        let mut steps = Vec::new();
+        let mut steps = Vec::from_iter(self.limited.tick(now));
         let impacts = self.judge.ended(now, placement);
         self.go_on(now, now - ENDED_US, impacts, placement, on_body, &mut steps);
         steps
@@ -197,11 +201,12 @@ impl Fall {
     /// The sensor sits elsewhere now: what it saw there means nothing here. A fall is still a fall.
     pub fn moved(&mut self) {
         self.judge = Judge::default();
+        self.limited.moved();
     }
 
-    /// The rule that is active.
+    /// The rules that are active.
     pub fn active(&self) -> impl Iterator<Item = &'static Rule> {
-        self.lying.iter().map(Lying::rule)
+        self.lying.iter().map(Lying::rule).chain(self.limited.active())
     }
 }
 

@@ -14,6 +14,8 @@ use crate::noun::Place;
 pub struct Placement {
     /// Vectors longer than this are shortened to it, g. Above it height says only "this is a hop"; not at the wrist.
     pub cap_g: f64,
+    /// Whether a sensor that is cut off at 2 g misses much.
+    pub needs_height: bool,
     /// Per degree of posture that stays changed.
     pub angle: f64,
     /// Per degree of turn within the impact.
@@ -36,6 +38,7 @@ pub struct Placement {
 
 const TRUNK: Placement = Placement {
     cap_g: 2.5,
+    needs_height: false,
     angle: 0.0822,
     turn: 0.0603,
     step: 2.935,
@@ -49,6 +52,7 @@ const TRUNK: Placement = Placement {
 
 const WRIST: Placement = Placement {
     cap_g: 16.0,
+    needs_height: true,
     angle: 0.0088,
     turn: 0.0282,
     step: 1.167,
@@ -62,6 +66,7 @@ const WRIST: Placement = Placement {
 
 const POCKET: Placement = Placement {
     cap_g: 2.5,
+    needs_height: false,
     angle: 0.0489,
     turn: 0.0856,
     step: 2.975,
