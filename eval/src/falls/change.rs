@@ -9,7 +9,7 @@ pub struct Chance(pub u64);
 
 impl Chance {
     /// In 0..1.
-    pub fn next(&mut self) -> f64 {
+    pub fn share(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,7 +19,7 @@ impl Chance {
 
     /// Mean 0, standard deviation 1: the sum of twelve.
     pub fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.next()).sum::<f64>() - 6.0
+        (0..12).map(|_| self.share()).sum::<f64>() - 6.0
     }
 }
 
@@ -58,7 +58,6 @@ impl Change {
         let mut chance = Chance(7);
         let change = |recording: &Recording| {
             let samples = match self {
-                Self::Native => recording.samples.clone(),
                 Self::Rate(hz) => thinned(&recording.samples, hz),
                 Self::Lost(share) => lossy(&recording.samples, share, &mut chance),
                 Self::Clipped(g) => {
@@ -66,7 +65,7 @@ impl Change {
                 }
                 Self::Struggling(g) if recording.fall == Some(true) => struggling(&recording.samples, g, &mut chance),
                 Self::Walking if recording.fall == Some(true) => after_a_walk(recording, recordings),
-                Self::Struggling(_) | Self::Walking => recording.samples.clone(),
+                Self::Native | Self::Struggling(_) | Self::Walking => recording.samples.clone(),
             };
             Recording { samples, ..recording.clone() }
         };
@@ -92,11 +91,11 @@ fn lossy(samples: &Samples, share: f64, chance: &mut Chance) -> Samples {
     let in_burst = (0.25 * samples.len() as f64 / span.max(0.1)).max(1.0);
     let mut left = 0.0;
     let mut kept = |_: &&(f64, [f64; 3])| {
-        if left <= 0.0 && chance.next() < share / 2.0 / in_burst {
+        if left <= 0.0 && chance.share() < share / 2.0 / in_burst {
             left = in_burst;
         }
         left -= 1.0;
-        left <= -1.0 && chance.next() >= share / 2.0
+        left <= -1.0 && chance.share() >= share / 2.0
     };
     samples.iter().filter(&mut kept).copied().collect()
 }

@@ -301,17 +301,20 @@ fn heights(extremes: &[f64], deviation: f64, resume: bool) -> Option<f64> {
             top += 1;
             continue;
         }
-        for at in top..extremes.len() {
+        // Rides up to the top; over once it has fallen by as much, or the course ends.
+        let mut at = top;
+        loop {
             if extremes[at] >= extremes[top] {
                 top = at;
             }
-            if extremes[top] - extremes[at] > deviation || at == extremes.len() - 1 {
-                heights.push(extremes[top] - low);
-                (from, top) = (if resume { at } else { top }, at);
+            if extremes[top] - extremes[at] > deviation || at + 1 == extremes.len() {
                 break;
             }
+            at += 1;
         }
-        if top == extremes.len() - 1 {
+        heights.push(extremes[top] - low);
+        (from, top) = (if resume { at } else { top }, at);
+        if at + 1 == extremes.len() {
             break;
         }
     }

@@ -192,7 +192,7 @@ impl Glucose {
         let short_slope = (short.ahead - value) / short.span_us as f64;
         let slope = SHORT_SHARE * short_slope + (1.0 - SHORT_SHARE) * long_slope;
         let falls = slope * MINUTE as f64 <= -LONG_FALL;
-        falls.then(|| Line { span_us: LONG_AHEAD_US, ahead: value + slope * LONG_AHEAD_US as f64 })
+        falls.then_some(Line { span_us: LONG_AHEAD_US, ahead: value + slope * LONG_AHEAD_US as f64 })
     }
 
     /// mg/dL per µs, from the newest reading that is so much older.
