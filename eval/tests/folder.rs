@@ -12,13 +12,13 @@ use medmon_eval::table::Table;
 use medmon_eval::{glucose as courses, heart_rate, temperature};
 
 fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let file = std::fs::File::create(path).unwrap();
-    if path.extension().is_some_and(|end| end == "gz") {
-        GzEncoder::new(file, Compression::fast()).write_all(text.as_bytes()).unwrap();
-    } else {
-        (&file).write_all(text.as_bytes()).unwrap();
-    }
+    let zip = |text: &str| {
+        let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+        zipped.write_all(text.as_bytes()).and_then(|()| zipped.finish())
+    };
+    let bytes = if path.extension().is_some_and(|end| end == "gz") { zip(text) } else { Ok(text.into()) };
+    let folder = path.parent().expect("a folder");
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, bytes?)).expect("a writable folder");
 }
 
 /// 15 s at 20 Hz: standing, at 7 s an impact or none, lying or standing.
@@ -33,7 +33,7 @@ fn samples(name: &str, falls: bool) -> String {
         };
         format!("{name},{},{x},{y},{z}\n", index * 50)
     };
-    (0..300).map(sample).collect()
+    (0..300).map(sample).collect::<Vec<_>>().concat()
 }
 
 const HEAD: &str = "recording,t_ms,ax_g,ay_g,az_g\n";
@@ -70,8 +70,8 @@ fn recordings_of_anybody_are_judged_and_what_is_missing_is_missing() {
 fn events_are_found_in_traces_of_any_name() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let hearts: String = (0..1200).map(|t| format!("{t},{},0.01\n", if t > 600 { 140 } else { 70 })).collect();
-    write(&at("hr/synth_hr_99.csv.gz"), &format!("t_s,hr_bpm,motion_g\n{hearts}1200,,\n"));
+    let hearts: Vec<_> = (0..1200).map(|t| format!("{t},{},0.01\n", if t > 600 { 140 } else { 70 })).collect();
+    write(&at("hr/synth_hr_99.csv.gz"), &format!("t_s,hr_bpm,motion_g\n{}1200,,\n", hearts.concat()));
     write(&at("hr/beats.csv"), "t_s,rr_s\n1,0.8\n");
     write(&at("hr/band_of_somebody.csv"), "time,hr_bpm\n2026-01-01 00:00:00,70\n2026-01-01 00:00:10,\n");
     write(&at("hr/synth_events.csv"), "trace,start_s,end_s,event\nsynth_hr_99,600,1200,tachycardia_at_rest\n");
@@ -81,8 +81,8 @@ fn events_are_found_in_traces_of_any_name() {
     assert!((660.0..680.0).contains(&line["t"].as_f64().unwrap()), "{line}");
     assert!(text.contains("band_of_somebody") && !text.contains("beats"));
 
-    let heat: String = (0..600).map(|t| format!("{t},{}\n", if t > 300 { 38.5 } else { 36.8 })).collect();
-    write(&at("heat/fever_x.csv.gz"), &format!("t_min,temp_c\n{heat}"));
+    let heat: Vec<_> = (0..600).map(|t| format!("{t},{}\n", if t > 300 { 38.5 } else { 36.8 })).collect();
+    write(&at("heat/fever_x.csv.gz"), &format!("t_min,temp_c\n{}", heat.concat()));
     let (lines, _) = temperature::run(&at("heat")).unwrap();
     let line: serde_json::Value = serde_json::from_str(lines.trim()).unwrap();
     assert_eq!((line["trace"].as_str(), line["kind"].as_str()), (Some("fever_x"), Some("fever")));
@@ -92,9 +92,12 @@ fn events_are_found_in_traces_of_any_name() {
 fn a_course_has_its_figures_and_its_predictions() {
     let folder = tempfile::tempdir().unwrap();
     let falling = [100, 92, 84, 77, 68, 65, 64, 66, 80, 100];
-    let rows: String =
+    let rows: Vec<_> =
         falling.iter().enumerate().map(|(step, value)| format!("2026-01-01 10:{:02}:00,{value}\n", step * 5)).collect();
-    write(&folder.path().join("AZT1D_Somebody.csv.gz"), &format!("time,glucose_mgdl\n{rows}2026-01-01 11:00:00,\n"));
+    write(
+        &folder.path().join("AZT1D_Somebody.csv.gz"),
+        &format!("time,glucose_mgdl\n{}2026-01-01 11:00:00,\n", rows.concat()),
+    );
     let (figures, lines, text) = courses::run(folder.path()).unwrap();
     let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
     let of = &figures["traces"]["AZT1D_Somebody"];
