@@ -119,7 +119,19 @@ pub fn score(example: &Example, model: &Placement) -> f64 {
 /// Fits the coefficients of a placement. The threshold is 0.
 pub fn fit(examples: &[Example], place: Place) -> Placement {
     let used = used(place);
-    let mut model = Placement { threshold: 0.0, step: 1.0, ..*Placement::of(Some(place)) };
+    // At first the impact with the largest step speaks; the table in force must not, it knows everybody.
+    let mut model = Placement {
+        angle: 0.0,
+        turn: 0.0,
+        step: 1.0,
+        relative: 0.0,
+        dip: 0.0,
+        isolation: 0.0,
+        surge: 0.0,
+        bias: 0.0,
+        threshold: 0.0,
+        ..*Placement::of(Some(place))
+    };
     for _ in 0..ROUNDS {
         let mut rows = Vec::new();
         for example in examples {

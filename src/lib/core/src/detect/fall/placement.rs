@@ -4,8 +4,8 @@
 //! (Casilari et al., Procedia Comput. Sci. 110 (2017) 32-39), subjects U01 U05 U07 U12 U14 U16 U18: 95 falls and 237 to
 //! 271 recordings of daily life, the falls staged by volunteers of 21 to 28 years: real falls of old people are less
 //! clean. With the person left out, sensitivity / specificity: waist 1.000 / .996, chest .979 / 1.000, pocket
-//! .979 / .959, wrist .968 / .970; with the threshold chosen without them too: .989 / .992, .979 / 1.000, .979 / .959,
-//! .958 / .978. Dozens of settings were compared on these seven people, so the figures are kind.
+//! .979 / .959, wrist .968 / .970; with the threshold chosen without them too: .989 / .992, .979 / 1.000, .989 / .959,
+//! .968 / .978. Dozens of settings were compared on these seven people, so the figures are kind.
 
 use crate::noun::Place;
 
