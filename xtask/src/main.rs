@@ -1,10 +1,12 @@
-//! medmon's development tasks: `cargo xtask test | bench | fuzz | gen`.
+//! medmon's development tasks: `cargo xtask test | bench | eval | fuzz | gen`.
 
 mod bench;
+mod eval;
 mod fuzz;
 mod generate;
 mod suites;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -34,6 +36,13 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Runs the detectors over recordings: `falls`, `events`, `glucose`, `all` or `train`, with --data, --out, --streams.
+    #[command(disable_help_flag = true)]
+    Eval {
+        /// As `medmon-eval` takes them; `--help` says which.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Fuzzes what reads bytes from outside; needs a nightly compiler and cargo-fuzz.
     Fuzz {
         /// Targets by name, such as `unpi`; all if none is named.
@@ -54,6 +63,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().task {
         Task::Test { suites } => suites::run(&suites),
         Task::Bench { names, quick } => bench::run(&names, quick),
+        Task::Eval { args } => eval::run(&args),
         Task::Fuzz { targets, span } => fuzz::run(&targets, &span),
         Task::Gen { check } => generate::run(check),
     }

@@ -3,6 +3,7 @@
 mod broker;
 mod chain;
 mod codec;
+mod event;
 mod footprint;
 mod rabbit;
 
@@ -14,6 +15,7 @@ pub const BENCHES: &[Bench] = &[
     (&["gateway/broker_commits_per_s"], broker::commits),
     (&["gateway/rabbitmq_readings_per_s", "gateway/rabbitmq_share_of_bare"], rabbit::publish),
     (&["gateway/codec_frames_per_s"], codec::frames),
+    (&["gateway/event_p50_ms", "gateway/event_p99_ms"], event::event),
     (&["gateway/readings_per_s", "gateway/readings_per_cpu_s"], chain::heart_rates),
     (&["gateway/bursts_per_s", "gateway/bursts_per_cpu_s"], chain::bursts),
     (&["gateway/cpu_s_per_10k_reports"], footprint::cpu),

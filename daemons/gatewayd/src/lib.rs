@@ -166,6 +166,7 @@ impl Gateway {
             facts: facts.clone(),
             outbox: outbox.clone(),
             sms: sms.as_ref().map(|sms| sms.outbox.clone()),
+            modem: sms.as_ref().and_then(|sms| sms.state.clone()),
             heard: heard.clone(),
             counters: counters.clone(),
             settings: in_force.clone(),

@@ -28,6 +28,7 @@ use crate::seen::Seen;
 use crate::time::Time;
 use medmon_core::noun::{Alert, Audience, ClockQuality, FactKind, Settings, UtcUs, Value, Vital};
 use medmon_core::text;
+use medmon_sms::ModemState;
 use uuid::Uuid;
 
 /// A question is shorter.
@@ -94,6 +95,8 @@ pub struct Local {
     pub outbox: Outbox,
     /// Texts.
     pub sms: Option<medmon_sms::Outbox>,
+    /// The modem, if there is one.
+    pub modem: Option<watch::Receiver<ModemState>>,
     /// Devices heard.
     pub heard: DevicesHeard,
     /// Counts by kind.
@@ -226,6 +229,7 @@ impl Local {
             "clock": *self.time.trust.borrow(),
             "radio": *self.radio.borrow(),
             "cloud": if *self.online.borrow() { "reached" } else { "not_reached" },
+            "modem": self.modem.as_ref().map(|modem| modem.borrow().clone()),
             "settings": { "version": settings.version, "epoch": settings.epoch, "devices": settings.devices.len() },
             "broker": self.broker.depth().await?,
             "spilled": *self.spilled.borrow(),

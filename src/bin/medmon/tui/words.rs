@@ -121,6 +121,7 @@ impl Words {
                 return format!("{} {}", self.pick("no", "pas de"), self.vital(vital));
             }
             Condition::TwoSources => ("two sensors as one", "deux capteurs pour un"),
+            Condition::FallLimited => ("fall detection limited", "détection de chute limitée"),
             Condition::GatewayDeaf => ("gateway hears nothing", "la passerelle n'entend rien"),
             Condition::LowBattery => ("battery nearly empty", "batterie presque vide"),
             Condition::WeakLink => ("weak radio link", "liaison radio faible"),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here opens a socket, a file or a clock: time and randomness come in as arguments.
 
+pub mod analysis;
 pub mod detect;
 pub mod ladder;
 pub mod noun;

@@ -89,6 +89,7 @@ pub trait SmsChannel: Send + Sync {
     /// Hands one text over and waits for the answer, [`Caps::longest`] at the most.
     async fn send(&self, sms: &Sms) -> Outcome;
 
-    /// The next thing that came in. Waits for ever where nothing can come in; nothing is lost when the wait is given up.
+    /// The next thing that came in. It counts as taken care of when this is called again: only then is it forgotten where
+    /// it came from. Waits for ever where nothing can come in; nothing is lost when the wait is given up.
     async fn receive(&self) -> Incoming;
 }

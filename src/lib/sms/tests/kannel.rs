@@ -44,7 +44,7 @@ async fn until(what: &str, wanted: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_mins(1), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 fn arrived(phones: &Phones, part: &str) -> usize {
@@ -128,6 +128,6 @@ async fn a_kannel_that_was_killed_loses_no_text() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap_or_else(|_| panic!("{:#?}", phones.arrived()));
+    tokio::time::timeout(Duration::from_mins(1), all).await.unwrap_or_else(|_| panic!("{:#?}", phones.arrived()));
     assert!(outbox.rows(99).await.unwrap().iter().all(|row| !row.waits()), "nothing waits");
 }

@@ -48,9 +48,10 @@ impl Kannel {
             "group = core\nadmin-port = {admin}\nadmin-interface = 127.0.0.1\nadmin-password = s3cret\n\
              smsbox-port = {boxes}\nsmsbox-interface = 127.0.0.1\n\
              store-type = spool\nstore-location = {}\n\n\
-             group = smsc\nsmsc = fake\nsmsc-id = phones\nport = {centre}\nour-host = 127.0.0.1\nconnect-allow-ip = 127.0.0.1\n\n\
-             group = smsbox\nbearerbox-host = 127.0.0.1\nsendsms-port = {sendsms}\nsendsms-interface = 127.0.0.1\nhttp-request-retry = 20\n\
-             http-queue-delay = 1\n\n\
+             group = smsc\nsmsc = fake\nsmsc-id = phones\nport = {centre}\nour-host = 127.0.0.1\n\
+             connect-allow-ip = 127.0.0.1\n\n\
+             group = smsbox\nbearerbox-host = 127.0.0.1\nsendsms-port = {sendsms}\n\
+             sendsms-interface = 127.0.0.1\nhttp-request-retry = 20\nhttp-queue-delay = 1\n\n\
              group = sendsms-user\nusername = medmon\npassword = s3cret\nconcatenation = true\nmax-messages = 8\n\n\
              group = sms-service\nkeyword = default\nget-url = \"{get_url}\"\nomit-empty = true\nmax-messages = 0\n",
             folder.join("spool").display(),

@@ -142,12 +142,14 @@ pub(super) struct Step {
     pub turn: Turn,
     /// The rule was active already and speaks up again (a re-armed prediction, a second fall).
     pub again: bool,
+    /// Of a prediction: when what is predicted is expected.
+    pub expected: Option<MonoUs>,
     pub explanation: String,
 }
 
 impl Step {
     pub fn new(rule: &'static Rule, turn: Turn, explanation: String) -> Self {
-        Self { rule, turn, again: false, explanation }
+        Self { rule, turn, again: false, expected: None, explanation }
     }
 }
 
@@ -219,7 +221,7 @@ impl Episodes {
             }
         };
         let Origin { device, reading, at_us: at_mono_us, .. } = origin;
-        let explanation = step.explanation;
+        let (expected_mono_us, explanation) = (step.expected, step.explanation);
         Some(Finding {
             key,
             change,
@@ -230,6 +232,7 @@ impl Episodes {
             at_mono_us,
             device,
             reading,
+            expected_mono_us,
             explanation,
         })
     }
@@ -260,6 +263,7 @@ impl Episodes {
             at_mono_us: origin.at_us,
             device: origin.device,
             reading: origin.reading,
+            expected_mono_us: None,
             explanation: step.explanation,
         })
     }

@@ -1,8 +1,10 @@
 //! Low glucose, low glucose ahead, high glucose, and two sensors that speak under one identity.
 //!
 //! Limits: ADA/ATTD consensus (Battelino 2019, 2023), per patient in Limits. The prediction is a straight line through
-//! two points: ridge, logistic, Kalman and Theil-Sen did not beat it on the development traces. A prediction of level 2
-//! is wrong three times in four, so it is never urgent.
+//! two points: ridge, logistic, Kalman and Theil-Sen did not beat it on the development traces. Of level 1 a second,
+//! longer line tells who falls steadily: half of the events then are told 15 min before, not a third, at .90 false ones
+//! a day instead of .76 (`cargo xtask eval glucose`; the same when people are left out). A prediction of level 2 is wrong
+//! three times in four, so it is never urgent.
 
 use std::collections::VecDeque;
 
@@ -23,6 +25,16 @@ const AHEAD_US: MonoUs = 5 * MINUTE;
 const MARGIN_1: f64 = 2.0;
 /// And of level 2.
 const MARGIN_2: f64 = 1.0;
+/// The long line goes back at least so far, and not much further.
+const LONG_BACK_US: MonoUs = 19 * MINUTE;
+/// It looks ahead so far ...
+const LONG_AHEAD_US: MonoUs = 12 * MINUTE + 30 * SECOND;
+/// ... for so much below level 1, mg/dL ...
+const LONG_MARGIN: f64 = 2.0;
+/// ... and only at those who fall by so much a minute, mg/dL ...
+const LONG_FALL: f64 = 0.8;
+/// ... of which the short line is this share.
+const SHORT_SHARE: f64 = 0.25;
 /// Quiet after a prediction of level 1, and of level 2.
 const REARM_US: [MonoUs; 2] = [45 * MINUTE, 60 * MINUTE];
 /// Hyperglycaemia is back so far below its limit, mg/dL.
@@ -34,7 +46,9 @@ const JUMP_US: MonoUs = 10 * MINUTE;
 const JUMPS: usize = 4;
 /// ... within so long.
 const JUMPS_US: MonoUs = 90 * MINUTE;
-/// The most readings kept.
+/// Readings are kept for so long ...
+const KEPT_US: MonoUs = 22 * MINUTE;
+/// ... and so many at the most.
 const WINDOW_MAX: usize = 256;
 
 const LOW: Direction = Direction::Low;
@@ -53,10 +67,27 @@ const RULES: [Rule; 7] = [
 ];
 const LEVEL_2: usize = 3;
 
+/// A straight line into the time to come.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    span_us: MonoUs,
+    /// Where it leads by then, mg/dL.
+    ahead: f64,
+}
+
+impl Line {
+    /// How long until it reaches `limit`; one that hardly falls is taken to be there by the end of its span.
+    fn until(self, value: f64, limit: f64) -> MonoUs {
+        let fall = value - self.ahead;
+        let spans = if fall > 0.0 { (value - limit) / fall } else { 1.0 };
+        (self.span_us as f64 * spans.clamp(0.0, 4.0)) as MonoUs
+    }
+}
+
 /// The state of one glucose sensor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Glucose {
-    /// When, and the glucose as stored; the last 20 min.
+    /// When, and the glucose as stored; the last 22 min, nothing before a gap.
     window: VecDeque<(MonoUs, i32)>,
     /// Implausible steps between neighbours: when, and whether upwards.
     jumps: VecDeque<(MonoUs, bool)>,
@@ -78,8 +109,11 @@ impl Glucose {
         if before.is_some_and(|(then, _)| at - then > GAP_US.max(slow_us)) {
             self.criteria.iter_mut().for_each(Criterion::gap);
         }
+        if before.is_some_and(|(then, _)| at - then > GAP_US) {
+            self.window.clear();
+        }
         self.window.push_back((at, stored));
-        while self.window.len() > WINDOW_MAX || self.window.front().is_some_and(|(then, _)| at - then > GAP_US) {
+        while self.window.len() > WINDOW_MAX || self.window.front().is_some_and(|(then, _)| at - then > KEPT_US) {
             self.window.pop_front();
         }
 
@@ -89,17 +123,22 @@ impl Glucose {
             (settings.limits.get(Limit::GlucoseHigh), settings.limits.get(Limit::GlucoseHighUrgent));
 
         // Two sensors under one identity make slopes out of nothing; who rises is on the way out.
-        let ahead = self.ahead(at, value).filter(|ahead| !two_sources && *ahead <= value);
-        let predicted = [
-            value >= low && ahead.is_some_and(|ahead| ahead <= low + MARGIN_1),
-            value >= urgent && ahead.is_some_and(|ahead| ahead <= urgent + MARGIN_2),
+        let short = self.line(at, value).filter(|line| !two_sources && line.ahead <= value);
+        let leads = |line: &Line, to: f64| line.ahead <= to;
+        let long =
+            short.and_then(|short| self.long_line(at, value, short)).filter(|line| leads(line, low - LONG_MARGIN));
+        let lines = [
+            short.filter(|line| value >= low && leads(line, low + MARGIN_1)).or(long.filter(|_| value >= low)),
+            short.filter(|line| value >= urgent && leads(line, urgent + MARGIN_2)),
         ];
+        let predicted = lines.map(|line| line.is_some());
         let mut again = [false; 2];
         for level in 0..2 {
             let armed = self.predicted[level].is_none_or(|then| at - then >= REARM_US[level]);
             if predicted[level] && armed {
                 self.predicted[level] = Some(at);
-                again[level] = self.criteria[level].active;
+                // An episode that goes on, silently lesser by now, does not keep it back.
+                again[level] = true;
                 self.criteria[level] = Criterion::default();
             }
         }
@@ -126,25 +165,39 @@ impl Glucose {
             let persistence = if index == LEVEL_2 && !second { MonoUs::MAX } else { rule.persistence_us };
             if let Some(turn) = criterion.see_after(at, sight, persistence, rule.recovery_us) {
                 let again = again.get(index).copied().unwrap_or(false);
-                steps.push(Step { rule, turn, again, explanation: explain(turn, rule, at, value, ahead) });
+                let line = lines.get(index).copied().flatten();
+                let expected = line.map(|line| at + line.until(value, [low, urgent][index]));
+                let explanation = explain(turn, rule, at, value, line);
+                steps.push(Step { again, expected, ..Step::new(rule, turn, explanation) });
             }
         }
         steps
     }
 
-    /// Where the straight line leads by the sensor's next step, mg/dL.
-    fn ahead(&self, at: MonoUs, value: f64) -> Option<f64> {
+    /// Where the straight line leads by the sensor's next step.
+    fn line(&self, at: MonoUs, value: f64) -> Option<Line> {
         let mut intervals: Vec<_> =
             self.window.iter().zip(self.window.iter().skip(1)).map(|(one, two)| two.0 - one.0).collect();
         intervals.sort_unstable();
         let step = *intervals.get(intervals.len() / 2)?;
-        let slope = if step < SLOPE_MIN_US { self.fitted_slope(at)? } else { self.two_point_slope(at, value)? };
-        Some(value + slope * step.max(AHEAD_US) as f64)
+        let slope =
+            if step < SLOPE_MIN_US { self.fitted_slope(at)? } else { self.two_point_slope(at, value, SLOPE_MIN_US)? };
+        let span_us = step.max(AHEAD_US);
+        Some(Line { span_us, ahead: value + slope * span_us as f64 })
     }
 
-    /// mg/dL per µs, from the newest reading that is 4 to 20 min older.
-    fn two_point_slope(&self, at: MonoUs, value: f64) -> Option<f64> {
-        let (then, stored) = self.window.iter().rev().find(|(then, _)| at - then >= SLOPE_MIN_US)?;
+    /// Where it leads who falls steadily.
+    fn long_line(&self, at: MonoUs, value: f64, short: Line) -> Option<Line> {
+        let long_slope = self.two_point_slope(at, value, LONG_BACK_US)?;
+        let short_slope = (short.ahead - value) / short.span_us as f64;
+        let slope = SHORT_SHARE * short_slope + (1.0 - SHORT_SHARE) * long_slope;
+        let falls = slope * MINUTE as f64 <= -LONG_FALL;
+        falls.then_some(Line { span_us: LONG_AHEAD_US, ahead: value + slope * LONG_AHEAD_US as f64 })
+    }
+
+    /// mg/dL per µs, from the newest reading that is so much older.
+    fn two_point_slope(&self, at: MonoUs, value: f64, older_us: MonoUs) -> Option<f64> {
+        let (then, stored) = self.window.iter().rev().find(|(then, _)| at - then >= older_us)?;
         Some((value - Vital::GLUCOSE.to_value(*stored)) / (at - then) as f64)
     }
 
@@ -184,19 +237,19 @@ impl Glucose {
     }
 }
 
-fn explain(turn: Turn, rule: &Rule, at: MonoUs, value: f64, ahead: Option<f64>) -> String {
+fn explain(turn: Turn, rule: &Rule, at: MonoUs, value: f64, line: Option<Line>) -> String {
     let Turn::Completed { onset } = turn else {
         return match rule.condition {
             Condition::TwoSources => format!("one course again, now {value:.0} mg/dL"),
             _ => format!("{value:.0} mg/dL, back for {} min", rule.recovery_us / MINUTE),
         };
     };
-    match (rule.condition, ahead) {
+    match (rule.condition, line) {
         (Condition::TwoSources, _) => {
             format!("{value:.0} mg/dL, alternating far apart: two sensors under one identity? look at the assignment")
         }
-        (Condition::HypoglycaemiaPredicted, Some(ahead)) => {
-            format!("{value:.0} mg/dL and falling, about {ahead:.0} at the next reading")
+        (Condition::HypoglycaemiaPredicted, Some(Line { span_us, ahead })) => {
+            format!("{value:.0} mg/dL and falling, about {ahead:.0} in {} min", span_us / MINUTE)
         }
         _ if at - onset < MINUTE => format!("{value:.0} mg/dL"),
         _ => format!("{value:.0} mg/dL, so for {} min", (at - onset) / MINUTE),

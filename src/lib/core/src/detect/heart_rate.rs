@@ -45,6 +45,9 @@ const RULES: [Rule; 9] = [
     body(HIGH, TACHYCARDIA, Priority::High, 4, 10 * SECOND, MINUTE),
 ];
 
+/// Those of them that do not know about movement.
+const UNKNOWN_RULES: [usize; 3] = [3, 5, 6];
+
 /// The state of one heart rate sensor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct HeartRate {
@@ -77,11 +80,15 @@ impl HeartRate {
             let recent = self.window.iter().rev().take_while(|(then, _)| at - then < span);
             median(recent.map(|(_, stored)| *stored), Vital::HEART_RATE)
         };
-        let (rate, slow_rate) = (rate_over(MEDIAN_US), rate_over(MEDIAN_UNKNOWN_US));
+        let rate = rate_over(MEDIAN_US);
+        // Where movement is known, the rules of the longer median can only recover.
+        let unknown_matters =
+            activity == Activity::Unknown || UNKNOWN_RULES.iter().any(|rule| self.criteria[*rule].active);
+        let slow_rate = if unknown_matters { rate_over(MEDIAN_UNKNOWN_US) } else { rate };
 
         let limit = |limit| settings.limits.get(limit);
-        let exercise = match (activity, age(settings, reading)) {
-            (Activity::Active(_), Some(age)) => EXERCISE_SHARE * (220.0 - age),
+        let exercise = match activity {
+            Activity::Active(_) => age(settings, reading).map_or(0.0, |age| EXERCISE_SHARE * (220.0 - age)),
             _ => 0.0,
         };
         let low = |which| (rate, limit(which), Sight::below(rate, limit(which), HYSTERESIS));

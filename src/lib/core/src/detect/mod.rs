@@ -72,6 +72,9 @@ pub struct Finding {
     pub device: Ieee,
     /// The reading that completed it; found by the passing of time: the last usable one of that vital.
     pub reading: ReadingId,
+    /// Of a prediction: when the limit is expected to be reached, monotonic µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_mono_us: Option<MonoUs>,
     /// What fired, in English for clinicians, with figures.
     pub explanation: String,
 }
@@ -125,7 +128,11 @@ impl Detectors {
     }
 
     fn detect(&mut self, reading: &Reading, settings: &Settings) -> Vec<Step> {
-        let activity = self.activity(reading.mono_us, settings);
+        // Of use to heart rate only, and every accelerometer is asked.
+        let activity = match reading.vital {
+            Vital::HEART_RATE => self.activity(reading.mono_us, settings),
+            _ => Activity::Unknown,
+        };
         let device = self.devices.entry(reading.device).or_default();
         match (reading.vital, &reading.value) {
             (Vital::HEART_RATE, &Value::Scalar(stored)) => {
@@ -272,13 +279,15 @@ fn age(settings: &Settings, reading: &Reading) -> Option<f64> {
 
 /// The median of stored figures in the vital's unit; 0 of nothing.
 fn median(stored: impl Iterator<Item = i32>, vital: Vital) -> f64 {
-    let mut stored: Vec<_> = stored.collect();
-    let (count, middle) = (stored.len(), stored.len() / 2);
+    // The windows of most sensors fit: no growing at each reading.
+    let mut values: Vec<i32> = Vec::with_capacity(64);
+    values.extend(stored);
+    let (count, middle) = (values.len(), values.len() / 2);
     if count == 0 {
         return 0.0;
     }
     // Not sorted whole: at 25 readings a second that would be most of a detector's work.
-    let (below, &mut upper, _) = stored.select_nth_unstable(middle);
+    let (below, &mut upper, _) = values.select_nth_unstable(middle);
     match below.iter().max() {
         Some(&lower) if count.is_multiple_of(2) => f64::midpoint(vital.to_value(lower), vital.to_value(upper)),
         _ => vital.to_value(upper),

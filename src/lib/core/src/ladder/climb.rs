@@ -32,8 +32,8 @@ pub(super) fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: Utc
 /// and goes on from there. Who is higher up does not wait anew.
 fn unanswered(alert: &Alert, rounds: &[&Fact]) -> usize {
     let Some(last) = rounds.last() else { return 0 };
-    let answers = alert.facts().filter(|fact| matches!(fact.kind, FactKind::Acknowledged { .. }));
-    let answer = answers.filter(|fact| fact.at_us < last.at_us).last();
+    let mut answers = alert.facts().filter(|fact| matches!(fact.kind, FactKind::Acknowledged { .. }));
+    let answer = answers.rfind(|fact| fact.at_us < last.at_us);
     rounds.iter().position(|round| answer.is_none_or(|answer| round.at_us > answer.at_us)).unwrap_or(0)
 }
 

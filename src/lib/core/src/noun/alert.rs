@@ -79,6 +79,8 @@ pub enum Condition {
     Silence,
     /// Two sensors seem to speak under one identity.
     TwoSources,
+    /// An accelerometer is too slow, or cut off, to tell most falls.
+    FallLimited,
     /// No sensor is heard at all: the radio, not the sensors.
     GatewayDeaf,
     /// A sensor's battery is nearly empty.

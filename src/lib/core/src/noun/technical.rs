@@ -26,7 +26,8 @@ pub struct Technical {
     pub clears_after_s: u32,
 }
 
-/// The table. A sensor's silence, a thermometer taken off and two sensors under one identity are judged by detectors,
+/// The table. A sensor's silence, a thermometer taken off, two sensors under one identity and a limited accelerometer are
+/// judged by detectors,
 /// with waits of their own (CLINICAL.md).
 pub const TECHNICAL: &[Technical] = &[
     Technical {
@@ -68,6 +69,16 @@ pub const TECHNICAL: &[Technical] = &[
         depends_on: &[],
         visible_after_s: 0,
         clears_after_s: 900,
+    },
+    Technical {
+        condition: Condition::FallLimited,
+        vital: Vital::ACCELERATION,
+        priority: Priority::Medium,
+        text: "fall detection is limited: the accelerometer is too slow or cut off",
+        remedy: "look at the link (lost samples) and at the sensor's settings: 12.5 samples a second at least; at the wrist a range of 8 g or more",
+        depends_on: &[],
+        visible_after_s: 0,
+        clears_after_s: 60,
     },
     Technical {
         condition: Condition::LowBattery,

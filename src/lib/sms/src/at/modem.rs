@@ -48,7 +48,8 @@ impl std::fmt::Debug for ModemOptions {
 }
 
 /// How a modem is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
 pub enum ModemState {
     /// It has not been heard yet.
     Starting,

@@ -31,6 +31,10 @@ const SEEN_MIN: i64 = 2 * PER_SECOND;
 const ENDED_US: MonoUs = 2 * SECOND;
 /// After a gap of the judged length nothing before and after it belongs together.
 const GAP: i64 = JUDGED_AFTER;
+/// Movement is averaged over so many bins: 0.65 s.
+const MOVEMENT: i64 = 13;
+/// Less is no movement but the noise of a sensor, g.
+const STILL_G: f64 = 0.02;
 /// Below this angle the posture came back, degrees.
 pub(super) const SAME_POSTURE: f64 = 35.0;
 
@@ -54,7 +58,7 @@ impl Bin {
 }
 
 /// What is looked at, capped at both ends so that the sum behaves like an AND. FALLS.md names them ang, turn, step,
-/// rel, dip, iso.
+/// rel, dip, iso; surge is not among them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Features {
     /// The smallest angle to the posture before, over all half seconds from 1 to 6 s after, degrees.
@@ -69,6 +73,9 @@ pub struct Features {
     pub dip: f64,
     /// log2 of the peak over the largest norm (2 g at the least) from 4 to 0.7 s before.
     pub isolation: f64,
+    /// log2 of the movement within the impact over the strongest movement from 1 to 6 s after. As [`Self::relative`],
+    /// but of 0.65 s instead of one sample: at the wrist a single clap is as high as a fall.
+    pub surge: f64,
 }
 
 /// What a feature adds to the score.
@@ -86,6 +93,8 @@ pub struct Shares {
     pub dip: f64,
     /// Nothing as strong before.
     pub isolation: f64,
+    /// No movement as strong after.
+    pub surge: f64,
 }
 
 impl Features {
@@ -98,13 +107,14 @@ impl Features {
             relative: placement.relative * self.relative.clamp(0.0, 1.5),
             dip: placement.dip * self.dip.clamp(0.3, 1.0),
             isolation: placement.isolation * self.isolation.clamp(0.0, 1.0),
+            surge: placement.surge * self.surge.clamp(0.0, 1.5),
         }
     }
 
     /// The score; a fall from the placement's threshold on.
     pub fn score(&self, placement: &Placement) -> f64 {
-        let Shares { angle, turn, step, relative, dip, isolation } = self.shares(placement);
-        angle + turn + step + relative + dip + isolation + placement.bias
+        let Shares { angle, turn, step, relative, dip, isolation, surge } = self.shares(placement);
+        angle + turn + step + relative + dip + isolation + surge + placement.bias
     }
 }
 
@@ -241,6 +251,7 @@ impl Judge {
         let neighbours = self.bins.iter().zip(self.bins.iter().skip(1));
         let near = neighbours.filter(|(_, bin)| (bin.index - peak).abs() <= 6);
         let step = near.map(|(one, two)| length(minus(two.mean(), one.mean()))).fold(0.0, f64::max);
+        let strongest_after = (0..13).map(|window| self.movement(peak + 20 + 7 * window)).fold(STILL_G, f64::max);
         let doublings = |over: i64| (peak_ug as f64 / over.max(1) as f64).log2();
         let features = Features {
             angle,
@@ -249,6 +260,7 @@ impl Judge {
             relative: doublings(largest(20, 120)?),
             dip: norms(-20, 0).map(|bin| bin.smallest).min()? as f64 / 1e6,
             isolation: doublings(largest(-80, -14).unwrap_or(0).max(2_000_000)),
+            surge: (self.movement(peak - MOVEMENT / 2).max(STILL_G) / strongest_after).log2(),
         };
         let score = features.score(placement);
         // Hopping and jogging are full of impacts after which the posture comes back: only one that stands out counts.
@@ -264,6 +276,16 @@ impl Judge {
             fall,
             near_fall: !fall && had_it_stayed && angle < SAME_POSTURE && stands_out,
         })
+    }
+
+    /// The mean of |norm - 1 g| over 0.65 s from the bin `from` on; 0 where nothing was seen.
+    fn movement(&self, from: i64) -> f64 {
+        let (mut count, mut sum) = (0.0, 0.0);
+        for bin in self.within(from, from + MOVEMENT - 1) {
+            count += 1.0;
+            sum += (length(bin.mean()) - 1.0).abs();
+        }
+        if count > 0.0 { sum / count } else { 0.0 }
     }
 
     /// The newest bin.

@@ -4,6 +4,7 @@
 //! Not for: asking the patient first (wrist, pocket), which is the gateway's conversation.
 
 mod judge;
+mod limited;
 mod placement;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use judge::{Axes, Features, Impact, Judge, Shares};
 pub use placement::Placement;
 
 use self::judge::{BIN_US, PER_SECOND, SAME_POSTURE, degrees};
+use self::limited::Limited;
 use super::episode::{MINUTE, Rule, SECOND, Step, Turn, body};
 use crate::noun::{Condition, Direction, MonoUs, Priority, Reading};
 
@@ -108,12 +110,14 @@ pub(super) struct Fall {
     pending: Option<Pending>,
     lying: Option<Lying>,
     near_us: Option<MonoUs>,
+    #[serde(default)]
+    limited: Limited,
 }
 
 impl Fall {
     /// Takes a burst in. `on_body`: nothing says that this device is off the body.
     pub fn reading(&mut self, reading: &Reading, placement: &Placement, on_body: bool) -> Vec<Step> {
-        let mut steps = Vec::new();
+        let mut steps = Vec::from_iter(self.limited.reading(reading, placement));
         for (offset, axes) in reading.samples() {
             let at = reading.mono_us + offset;
             let impacts = self.judge.sample(at, axes, placement);
@@ -124,7 +128,7 @@ impl Fall {
 
     /// Time passes without a burst.
     pub fn tick(&mut self, now: MonoUs, placement: &Placement, on_body: bool) -> Vec<Step> {
-        let mut steps = Vec::new();
+        let mut steps = Vec::from_iter(self.limited.tick(now));
         let impacts = self.judge.ended(now, placement);
         self.go_on(now, now - ENDED_US, impacts, placement, on_body, &mut steps);
         steps
@@ -190,17 +194,19 @@ impl Fall {
         let rule = if on_body { &FALL } else { &FALL_OFF_BODY };
         let doubt = if on_body { "" } else { "; the sensor may be off the body" };
         let explanation = format!("{explanation}; not upright within 30 s{doubt}");
-        steps.push(Step { rule, turn: Turn::Completed { onset: impact_us }, again, explanation });
+        let turn = Turn::Completed { onset: impact_us };
+        steps.push(Step { again, ..Step::new(rule, turn, explanation) });
     }
 
     /// The sensor sits elsewhere now: what it saw there means nothing here. A fall is still a fall.
     pub fn moved(&mut self) {
         self.judge = Judge::default();
+        self.limited.moved();
     }
 
-    /// The rule that is active.
+    /// The rules that are active.
     pub fn active(&self) -> impl Iterator<Item = &'static Rule> {
-        self.lying.iter().map(Lying::rule)
+        self.lying.iter().map(Lying::rule).chain(self.limited.active())
     }
 }
 
@@ -218,18 +224,17 @@ fn explain(impact: &Impact, placement: &Placement) -> String {
     let Features { angle, turn, step, relative, .. } = impact.features;
     let shares = impact.features.shares(placement);
     let stayed = if impact.fall { "stayed" } else { "came back" };
-    let mut parts = vec![
-        format!("posture {angle:.0}° {:+.1}", shares.angle),
-        format!("turn {:+.1}", shares.turn),
-        format!("step {:+.1}", shares.step),
-        format!("strongest {:+.1}", shares.relative),
+    let parts = [
+        (format!("posture {angle:.0}°"), shares.angle),
+        ("turn".into(), shares.turn),
+        ("step".into(), shares.step),
+        ("nothing as strong after".into(), shares.relative),
+        ("no movement as strong after".into(), shares.surge),
+        ("dip".into(), shares.dip),
+        ("quiet before".into(), shares.isolation),
     ];
-    if placement.dip != 0.0 {
-        parts.push(format!("dip {:+.1}", shares.dip));
-    }
-    if placement.isolation != 0.0 {
-        parts.push(format!("quiet before {:+.1}", shares.isolation));
-    }
+    let parts: Vec<_> =
+        parts.iter().filter(|(_, share)| *share != 0.0).map(|(name, share)| format!("{name} {share:+.1}")).collect();
     format!(
         "impact {:.1} g with a step of {step:.1} g, turned {turn:.0}°, posture {angle:.0}° and {stayed}, \
          {:.1} times as strong as what followed; score {:.1}, fall from {:.1} ({})",
