@@ -5,10 +5,12 @@
 mod common;
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use common::{Home, SECOND, T0, World, fact};
@@ -29,18 +31,25 @@ const PAUL: &str = "+33612345678";
 const ANNA: &str = "+33612345679";
 const ON_CALL: &str = "+33123456789";
 
+/// What an SMS API was given, and whether it takes anything.
+#[derive(Default)]
+struct Taken {
+    texts: Mutex<Vec<(String, String)>>,
+    away: AtomicBool,
+}
+
 /// An SMS API: keeps what it is given, and tells of each delivery at once.
 #[derive(Clone)]
 struct Api {
-    texts: Arc<Mutex<Vec<(String, String)>>>,
+    taken: Arc<Taken>,
     callback: String,
     sms: SmsConfig,
 }
 
 impl Api {
     async fn open() -> Self {
-        let texts: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
-        let router = Router::new().route("/", post(take)).with_state(Arc::clone(&texts));
+        let taken = Arc::<Taken>::default();
+        let router = Router::new().route("/", post(take)).with_state(Arc::clone(&taken));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -48,17 +57,22 @@ impl Api {
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let callback = format!("http://{listen}/{}", Uuid::new_v4().simple());
         let http = json!({"url": url, "callback_listen": listen, "callback_url": callback});
-        Self { texts, callback, sms: serde_json::from_value(json!({ "http": http })).unwrap() }
+        Self { taken, callback, sms: serde_json::from_value(json!({ "http": http })).unwrap() }
     }
 
     /// Who was texted, in order.
     fn to(&self) -> Vec<String> {
-        self.texts.lock().unwrap().iter().map(|(to, _)| to.clone()).collect()
+        self.taken.texts.lock().unwrap().iter().map(|(to, _)| to.clone()).collect()
     }
 
     fn said_to(&self, phone: &str) -> Vec<String> {
-        let texts = self.texts.lock().unwrap();
+        let texts = self.taken.texts.lock().unwrap();
         texts.iter().filter(|(to, _)| to == phone).map(|(_, text)| text.clone()).collect()
+    }
+
+    /// Takes nothing for a while, or takes texts again.
+    fn away(&self, away: bool) {
+        self.taken.away.store(away, Ordering::Relaxed);
     }
 
     /// Somebody answers; taken when it is durable.
@@ -70,10 +84,13 @@ impl Api {
     }
 }
 
-async fn take(State(texts): State<Arc<Mutex<Vec<(String, String)>>>>, Json(body): Json<Value>) -> Json<Value> {
+async fn take(State(taken): State<Arc<Taken>>, Json(body): Json<Value>) -> Result<Json<Value>, StatusCode> {
+    if taken.away.load(Ordering::Relaxed) {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
     let word = |key: &str| body[key].as_str().unwrap().to_owned();
     let id = {
-        let mut texts = texts.lock().unwrap();
+        let mut texts = taken.texts.lock().unwrap();
         texts.push((word("to"), word("text")));
         texts.len().to_string()
     };
@@ -82,7 +99,7 @@ async fn take(State(texts): State<Arc<Mutex<Vec<(String, String)>>>>, Json(body)
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         client.post(callback).json(&report).send().await
     });
-    Json(json!({ "id": id }))
+    Ok(Json(json!({ "id": id })))
 }
 
 /// A patient with two contacts, and an emergency of which the first one was texted.
@@ -285,10 +302,18 @@ async fn a_restart_in_the_middle_neither_repeats_nor_forgets() {
     let one = Emergency::high(&world, "DOE Jeanne", [PAUL, ANNA]).await;
     at(&world, 302);
     texted(&api, &[ANNA]).await;
-    let world = world.restart_after(|_| {}).await;
+    let notified = |fact: &&Fact| matches!(&fact.kind, FactKind::Notified { channel, .. } if channel == "http");
+    until("the fact", async || one.facts(&world).await.iter().any(|fact| notified(&fact))).await;
+    // The end came between the text and its fact.
+    let records = world.folder.path().join("records.sqlite");
+    let lose = |_: &_| {
+        let db = rusqlite::Connection::open(records).unwrap();
+        let sql = "DELETE FROM fact WHERE origin = 'ward' AND body LIKE '%\"fact\":\"notified\"%'";
+        assert_eq!(db.execute(sql, []).unwrap(), 1);
+    };
+    let world = world.restart_after(lose).await;
     at(&world, 602);
     texted(&api, &[ANNA, ON_CALL]).await;
-    let notified = |fact: &&Fact| matches!(&fact.kind, FactKind::Notified { channel, .. } if channel == "http");
     until("both facts", async || one.facts(&world).await.iter().filter(notified).count() == 2).await;
     assert_eq!(one.pagers(&world).await, ["cloud"]);
     api.answer(ON_CALL, "ok").await;
@@ -350,4 +375,31 @@ async fn a_home_whose_texts_wait_does_not_page_however_often_it_is_heard() {
     assert_eq!(one.pagers(&world).await, ["cloud"]);
     one.home.client.heartbeat(&beat(0)).await.unwrap();
     taken_over(&world, &one, &["cloud", "gateway"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_waits_for_the_api_is_taken_back_when_nobody_needs_it() {
+    let api = Api::open().await;
+    let world = World::with(SPEED, api.sms.clone()).await;
+    let returns = Emergency::high(&world, "A returns", ["+33612340001", "+33612340002"]).await;
+    let answered = Emergency::high(&world, "B answered", ["+33612340003", "+33612340004"]).await;
+    let one = Emergency::high(&world, "C waits", [PAUL, ANNA]).await;
+    api.away(true);
+    at(&world, 302);
+    for home in [&returns, &answered, &one] {
+        taken_over(&world, home, &["cloud"]).await;
+    }
+    let outbox = world.folder.path().join("sms.sqlite");
+    let count = |state: &str| {
+        let db = rusqlite::Connection::open(&outbox).unwrap();
+        let sql = "SELECT COUNT(*) FROM text WHERE state = ?1 AND reason = 'raised'";
+        db.query_row(sql, [state], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    until("all three texts wait", async || count("queued") == 3).await;
+    returns.home.beat().await;
+    world.nurse.acknowledge(answered.alert, &Ack::default()).await.unwrap();
+    until("two are taken back", async || count("withdrawn") == 2).await;
+    api.away(false);
+    until("the one that is needed goes out", async || api.said_to(ANNA).len() == 1).await;
+    assert!(api.said_to("+33612340002").is_empty() && api.said_to("+33612340004").is_empty());
 }
