@@ -138,7 +138,7 @@ fn reaction(setting: &Setting) -> anyhow::Result<Duration> {
         fill(folder.path())?;
     }
     let stop = CancellationToken::new();
-    let (ready, started) = std::sync::mpsc::channel();
+    let (ready, started) = tokio::sync::oneshot::channel();
     let home = std::thread::spawn({
         let stop = stop.clone();
         move || {
@@ -147,15 +147,17 @@ fn reaction(setting: &Setting) -> anyhow::Result<Duration> {
                 let gateway = Gateway::start(config, clock).await?;
                 let mut modem = gateway.local.modem.clone().ok_or_else(|| anyhow::anyhow!("no modem"))?;
                 modem.wait_for(|state| matches!(state, ModemState::Ready { .. })).await?;
-                ready.send(())?;
+                let _ = ready.send(());
                 stop.cancelled().await;
                 gateway.stop().await;
                 Ok::<_, anyhow::Error>(())
             })
         }
     });
-    started.recv()?;
-    let took = other.block_on(emergency(&dongle, &modem, folder.path(), setting.disk_hangs));
+    let took = other.block_on(async {
+        started.await?;
+        emergency(&dongle, &modem, folder.path(), setting.disk_hangs).await
+    });
     stop.cancel();
     home.join().map_err(|_| anyhow::anyhow!("the home panicked"))??;
     took

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use medmon_core::noun::{Device, Ieee, Language, Place, Vital, is_e164};
+use medmon_core::noun::{Device, Ieee, Ladder, Language, Place, Vital, is_e164};
 
 use medmon_kit::config::ConfigError;
 use medmon_sms::http::HttpConfig;
@@ -194,6 +194,8 @@ impl Default for DiskConfig {
 pub struct SmsConfig {
     /// Whom to text while Settings name nobody. E.164.
     pub fallback_phone: Option<String>,
+    /// The ladder while Settings leave it as it is.
+    pub ladder: LadderConfig,
     /// Day of the month of the exercise, 1-28; 0 = none; absent = a day of this gateway's own.
     pub drill_day: Option<u8>,
     /// What carries texts, in this order; empty = what is configured, the modem first.
@@ -202,6 +204,36 @@ pub struct SmsConfig {
     pub modem: Option<ModemConfig>,
     /// An HTTP API. With neither, this gateway cannot text by itself.
     pub http: Option<HttpConfig>,
+}
+
+/// `[gateway.sms.ladder]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LadderConfig {
+    /// Unacknowledged for so long: the next contact, s.
+    pub next_after_s: u32,
+    /// No delivery report for so long: the next contact, s.
+    pub undelivered_after_s: u32,
+    /// After the last contact: to all again at this interval, s; 0 = not.
+    pub repeat_s: u32,
+    /// A patient who is asked first has so long to answer, s.
+    pub ask_s: u32,
+    /// The most texts a contact gets in an hour.
+    pub hourly: u32,
+}
+
+impl Default for LadderConfig {
+    fn default() -> Self {
+        let Ladder { next_after_s, undelivered_after_s, repeat_s, ask_s, hourly } = Ladder::default();
+        Self { next_after_s, undelivered_after_s, repeat_s, ask_s, hourly }
+    }
+}
+
+impl From<LadderConfig> for Ladder {
+    fn from(config: LadderConfig) -> Self {
+        let LadderConfig { next_after_s, undelivered_after_s, repeat_s, ask_s, hourly } = config;
+        Self { next_after_s, undelivered_after_s, repeat_s, ask_s, hourly }
+    }
 }
 
 /// What carries texts.
@@ -316,6 +348,12 @@ impl GatewayConfig {
         if let Some(phone) = self.sms.fallback_phone.as_deref().filter(|phone| !is_e164(phone)) {
             let problem = "write it as +33612345678 (E.164)";
             return Err(refuse("sms.fallback_phone", Some(format!("\"{phone}\"")), problem));
+        }
+        // With none, an emergency would be a summary of nothing.
+        for (name, value) in [("next_after_s", self.sms.ladder.next_after_s), ("hourly", self.sms.ladder.hourly)] {
+            if value == 0 {
+                return Err(refuse(&format!("sms.ladder.{name}"), Some("0".into()), "must be at least 1"));
+            }
         }
         for (name, channel, there) in
             [("modem", Channel::Modem, self.sms.modem.is_some()), ("http", Channel::Http, self.sms.http.is_some())]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use medmon_api::Client;
-use medmon_core::noun::{Contact, Settings};
+use medmon_core::noun::{Contact, Ladder, Settings};
 use medmon_kit::Clock;
 
 use crate::config::GatewayConfig;
@@ -68,6 +68,9 @@ fn effective(config: &GatewayConfig, mut settings: Settings) -> Settings {
     if let Some(phone) = config.sms.fallback_phone.clone().filter(|_| settings.contacts.is_empty()) {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, phone.as_bytes());
         settings.contacts.push(Contact { id, name: "fallback".into(), phone, language: config.language });
+    }
+    if settings.ladder == Ladder::default() {
+        settings.ladder = config.sms.ladder.into();
     }
     if settings.time_zone.is_empty() {
         settings.time_zone.clone_from(&config.time_zone);
@@ -129,6 +132,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = GatewayConfig::default();
         config.sms.fallback_phone = Some("+33612345678".into());
+        config.sms.ladder.next_after_s = 120;
         config.devices.insert(Ieee(7), crate::config::DeviceConfig::default());
         let store = SettingsStore::open(folder.path(), &config);
         assert_eq!(store.in_force.borrow().contacts.len(), 1);
@@ -136,6 +140,7 @@ mod tests {
         let store = SettingsStore::open(folder.path(), &config);
         let settings = store.in_force.borrow().clone();
         assert_eq!((settings.version, settings.epoch, settings.devices.len()), (5, 2, 1));
+        assert_eq!((settings.ladder.next_after_s, settings.ladder.hourly), (120, 6));
         std::fs::write(folder.path().join(FILE), "{ damaged").unwrap();
         assert_eq!(SettingsStore::open(folder.path(), &config).in_force.borrow().version, 0);
     }

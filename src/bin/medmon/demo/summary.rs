@@ -222,6 +222,11 @@ impl Summary {
             };
             println!("alert     {:<16} {:<24} {:<9} {text}", alert.patient, alert.condition.name(), alert.priority);
         }
+        let mut reactions: Vec<_> = self.alerts.iter().filter_map(|alert| alert.reaction_ms).collect();
+        reactions.sort_by(f64::total_cmp);
+        if let (Some(middle), Some(slowest)) = (reactions.get(reactions.len() / 2), reactions.last()) {
+            println!("reaction  {middle:.0} ms (median), {slowest:.0} ms at most, from the reading to the modem");
+        }
         for text in &self.sms {
             println!("sms       {} {:<9} {}", text.to, text.state, text.text);
         }
