@@ -30,6 +30,8 @@ use crate::selftest::{self, SelfTest};
 const TICK: Duration = Duration::from_secs(1);
 /// The outbox's reserve in the gateway's folder; it stands beside the outbox's file.
 pub const RESERVE: &str = "sms.reserve";
+/// What was said is durable by then, or its disk hangs.
+const SETTLED_US: i64 = 2_000_000;
 /// The author of its facts.
 const GATEWAY: &str = "gateway";
 /// Texts of alerts that are long over are forgotten after 90 days, looked at once a day: they carry telephone numbers, µs.
@@ -110,13 +112,17 @@ pub async fn run(
     let nobodys = BTreeSet::new();
     let mut pager = Pager { outbox: sms.outbox, facts, clock, lookup, nobodys, self_test, forgot_us: 0, failing };
     // What is not durable yet, and the commit of some of it: a text does not wait for a slow disk.
-    let (mut unsaved, mut saving, mut again_us) = (Vec::new(), None::<(usize, JoinHandle<_>)>, i64::MIN);
+    let (mut unsaved, mut saving) = (Vec::new(), None::<(usize, JoinHandle<_>)>);
+    let (mut said_us, mut again_us) = (0, i64::MIN);
     loop {
         let now = Arc::clone(&settings.borrow_and_update());
         pager.queue_due(&now).await;
+        // A channel tells an answer again until it is asked for the next, so first what came of the last has to be durable;
+        // a disk that hangs must not hold up the answer after it for ever.
+        let settled = unsaved.is_empty() || pager.clock.mono_us() - said_us > SETTLED_US;
         let said = tokio::select! {
             Some(handed) = handed.recv() => pager.handed(&handed),
-            incoming = receive(&sms.channels) => pager.hear(incoming, &now).await,
+            incoming = receive(&sms.channels), if settled => pager.hear(incoming, &now).await,
             Ok(()) = changed.changed() => None,
             Ok(()) = settings.changed() => None,
             () = pager.clock.sleep(TICK) => None,
@@ -136,6 +142,7 @@ pub async fn run(
             pager.facts.put_after(std::slice::from_mut(&mut said));
             pager.facts.show(std::slice::from_ref(&said));
             unsaved.push(said);
+            said_us = pager.clock.mono_us();
         }
         if saving.is_none() && !unsaved.is_empty() && pager.clock.mono_us() >= again_us {
             let (facts, some) = (pager.facts.clone(), unsaved.clone());

@@ -195,11 +195,13 @@ impl Silence {
         let last_sound = self.last_sound();
         let due = |device: &&Device| {
             let times = device.vitals.iter().map(|&vital| i64::from(settings.silence_of(device.ieee, vital)) * SECOND);
+            // Asked twice a second, and mostly at once answered by no.
+            let Some(silence_us) = times.min().filter(|silence_us| quiet_us >= *silence_us) else { return false };
             let heard = self.devices.get(&device.ieee).into_iter().flat_map(BTreeMap::values);
             let last =
                 heard.map(|heard| heard.last.map_or(heard.expected, |(at, ..)| at).max(heard.unusable.unwrap_or(0)));
             let quiet_before = last_sound - last.max().map_or(last_sound, |at| at.max(self.listening));
-            times.min().is_some_and(|silence_us| quiet_us >= silence_us && quiet_before < silence_us)
+            quiet_before < silence_us
         };
         settings.devices.iter().filter(due).nth(1).is_some()
     }
