@@ -19,7 +19,7 @@ const PAUL: &str = "+33639981001";
 const ANNA: &str = "+33639981002";
 
 /// The command, running beside the test.
-async fn test(env: &[(&'static str, String)], args: &[&str]) -> tokio::task::JoinHandle<Output> {
+fn test(env: &[(&'static str, String)], args: &[&str]) -> tokio::task::JoinHandle<Output> {
     let (env, args) = (env.to_vec(), args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
     tokio::task::spawn_blocking(move || {
         let base = ["contact", "test", "--patient", "DOE", "--yes"].into_iter();
@@ -43,11 +43,11 @@ async fn an_exercise_is_followed_to_its_answer_or_says_what_is_missing() {
     }
     let env = home.env(Role::Nurse, folder.path()).await;
     // The gateway is not there yet.
-    let early = test(&env, &["Anna", "--for", "2s"]).await.await.unwrap();
+    let early = test(&env, &["Anna", "--for", "2s"]).await.unwrap();
     assert_eq!(early.status.code(), Some(8), "{}", said(&early.stderr));
     assert!(said(&early.stderr).contains("gw-0001 has not taken it up"), "{}", said(&early.stderr));
     assert!(said(&early.stdout).contains("asked for"), "{}", said(&early.stdout));
-    let twice = test(&env, &["Anna", "--for", "2s"]).await.await.unwrap();
+    let twice = test(&env, &["Anna", "--for", "2s"]).await.unwrap();
     assert_eq!(twice.status.code(), Some(7), "{}", said(&twice.stderr));
 
     let modem = Modem::open(ModemOptions::default(), home.real.clone()).unwrap();
@@ -55,7 +55,7 @@ async fn an_exercise_is_followed_to_its_answer_or_says_what_is_missing() {
     home.config.sms.modem = Some(ModemConfig { port, baud: 115_200, pin_file: None, number: None });
     let gateway = home.start().await;
     home.bound().await;
-    let command = test(&env, &["Paul", "--for", "60s", "-o", "json"]).await;
+    let command = test(&env, &["Paul", "--for", "60s", "-o", "json"]);
     let first = || modem.history().into_iter().find(|text| text.to == PAUL);
     until("Paul is texted", async || first().is_some()).await;
     let text = first().unwrap().text;

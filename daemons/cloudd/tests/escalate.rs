@@ -242,7 +242,7 @@ async fn a_home_that_is_heard_again_pages_itself_and_one_state_comes_of_both() {
     let down = one.home.client.pull_facts(0, 0).await.unwrap().facts;
     let (contact, reason, step) = (one.contacts[1], TextReason::Raised, 0);
     let own = fact(one.alert, T0 + 301 * SECOND, FactKind::Notified { contact, channel: "modem".into(), reason, step });
-    let told = [&[own.clone()], &down[..]].concat();
+    let told = [std::slice::from_ref(&own), &down[..]].concat();
     assert!(one.home.client.push_facts(&told).await.unwrap().refused.is_empty());
     let facts = one.facts(&world).await;
     assert_eq!(facts.iter().filter(|fact| matches!(fact.kind, FactKind::TakenOver { .. })).count(), 2);

@@ -27,6 +27,8 @@ fn a_bad_configuration_is_one_line_and_78() {
         ("[cloud]\nlisten = 'nowhere'", ["cloud.listen", "127.0.0.1:8080"]),
         ("[cloud]\nlitsen = '127.0.0.1:1'", ["cloud.litsen", "did you mean `listen`"]),
         ("[cloud.records]\nkind = 'postgres'", ["cloud.records.kind", "sqlite"]),
+        ("[cloud.sms.http]\nurl = 'sms.example'", ["cloud.sms.http.url", "http or https"]),
+        ("[cloud.sms.http]\nurl = 'http://sms.example'\ntimeout_s = 0", ["cloud.sms.http.timeout_s", "1 to 60"]),
     ] {
         let output = program(&folder, config).arg("--check-config").output().unwrap();
         let line = String::from_utf8(output.stderr).unwrap();
