@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use medmon_core::ladder::{self, Answer, Due, Sent};
-use medmon_core::noun::{Alert, Audience, Fact, FactKind, Settings, TextReason, UtcUs};
+use medmon_core::noun::{Fact, FactKind, Settings, TextReason, UtcUs};
 use medmon_core::text::reply::{self, Reply};
 use medmon_core::text::{self, Text};
-use medmon_sms::outbox::{RESERVE_BYTES, Row};
+use medmon_sms::outbox::{RESERVE_BYTES, Row, State};
 use medmon_sms::{Handed, HttpChannel, Incoming, NewText, Outbox, Outcome, SmsChannel};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -322,15 +322,13 @@ impl Texts {
     /// Queues what is due for `ids`, and takes back what has become idle.
     async fn page(&self, home: &Home, ids: &BTreeSet<Uuid>, rows: &[Row], now_us: UtcUs) {
         // Of these alerts only: the on-call number has an hour's most for each patient.
-        let of_home = |row: &&Row| home.alerts.iter().any(|alert| alert.id == row.alert);
+        let of_home =
+            |row: &&Row| row.state != State::Withdrawn && home.alerts.iter().any(|alert| alert.id == row.alert);
         let mut sent: Vec<_> = rows.iter().filter(of_home).map(self::sent).collect();
         for idle in ladder::withdrawn(&home.alerts, &sent) {
             self.withdraw(&idle).await;
-            sent.iter_mut().filter(|one| one.key() == idle.key()).for_each(|one| one.waits = false);
+            sent.retain(|one| one.key() != idle.key());
         }
-        // A text that never went out alarmed nobody: its contact need not hear that somebody answered.
-        let quiet: BTreeSet<_> = home.alerts.iter().filter(|alert| answered(alert)).map(|alert| alert.id).collect();
-        sent.retain(|one| one.waits || one.submitted_us.is_some() || !quiet.contains(&one.alert));
         let due = ladder::texts(&home.alerts, &home.settings, &sent, now_us);
         // Not an exercise, which is to show that the gateway can.
         for due in due.into_iter().filter(|due| ids.contains(&due.alert)) {
@@ -372,12 +370,6 @@ fn which(homes: &[Home], meant: &[Fact], from: &str, now_us: UtcUs) -> Option<Du
     let (reason, code, text) = (TextReason::Reply, String::new(), text::sms(contact.language, words));
     let step = (now_us / 1_000_000).rem_euclid(i64::from(u32::MAX)) as u32;
     Some(Due { alert: Uuid::nil(), contact, reason, step, code, text })
-}
-
-/// Whether nobody is to be alarmed any more.
-fn answered(alert: &Alert) -> bool {
-    let by = |audience| alert.acknowledged(audience).is_some();
-    alert.cleared_us().is_some() || by(Audience::Family) || by(Audience::Ward)
 }
 
 /// All whom a home texts.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use medmon_core::ladder::{self, Due, Sent};
 use medmon_core::noun::{Fact, FactKind, Settings, TextReason};
 use medmon_kit::{Clock, sqlite};
-use medmon_sms::outbox::{RESERVE_BYTES, Row};
+use medmon_sms::outbox::{RESERVE_BYTES, Row, State};
 use medmon_sms::{Handed, Incoming, Modem, ModemOptions, ModemState, NewText, Outbox, Outcome, SmsChannel};
 
 use crate::config::{Channel, SmsConfig};
@@ -182,7 +182,7 @@ impl Pager {
             tracing::error!(%error, "the texts so far cannot be read: only those in memory count");
             self.outbox.kept()
         });
-        rows.iter().map(sent).collect()
+        rows.iter().filter(|row| row.state != State::Withdrawn).map(sent).collect()
     }
 
     /// Forgets texts, once a day; never one of an alert that is open, or that the ladder asks about.
@@ -219,7 +219,7 @@ impl Pager {
         for idle in ladder::withdrawn(&alerts, &sent) {
             tracing::info!(alert = %idle.alert, reason = ?idle.reason, "a text that waited is taken back");
             self.outbox.withdraw(idle.key()).await;
-            sent.iter_mut().filter(|one| one.key() == idle.key()).for_each(|one| one.waits = false);
+            sent.retain(|one| one.key() != idle.key());
         }
         let due = ladder::texts(&alerts, settings, &sent, now_us);
         let asked = due.into_iter().map(|due| {

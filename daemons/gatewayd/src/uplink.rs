@@ -243,6 +243,7 @@ impl Uplink {
             uptime_s: uptime_s.max(0) as u64,
             release: env!("CARGO_PKG_VERSION").into(),
             sms_waiting,
+            cannot_text: self.texts.is_none(),
             modem_ok,
             settings_rejected,
             readings_waiting: depth.detect_behind.max(depth.downsample_behind).max(0) as u64 + *self.spilled.borrow(),

@@ -147,19 +147,19 @@ pub fn heard(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     changed_one(tx.db.execute(sql, params![key(id), tx.now_us()])?)
 }
 
-/// Facts of a gateway arrived: it pages, unless it last said that texts wait.
+/// Facts of a gateway arrived: it pages, unless it last said that it cannot.
 pub fn heard_of_alerts(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     heard(tx, id)?;
     let sql = "SELECT heartbeat FROM gateway WHERE id = ?1";
     let beat = one(tx.db, sql, [key(id)], |row| row.get::<_, Option<String>>(0), "gateway", id)?;
     let beat = beat.map(|text| super::json::<Heartbeat>(&text)).transpose()?;
-    pages(tx, id, beat.map_or(0, |beat| beat.sms_waiting))
+    pages(tx, id, &beat.unwrap_or_default())
 }
 
-/// A gateway proves that it can page, and keeps its lease. One whose texts wait proves nothing: three minutes of it, and
-/// somebody else has to text. Not the largest time so far: after the clock was set back, nobody could lose the lease.
-fn pages(tx: &Tx<'_>, id: Uuid, sms_waiting: u64) -> Result<(), Refusal> {
-    if sms_waiting > 0 {
+/// A gateway proves that it can page, and keeps its lease. One whose texts wait, or that has nothing to text by, proves
+/// nothing: three minutes of it, and somebody else has to. Not the largest time so far: after the clock was set back, nobody could lose the lease.
+fn pages(tx: &Tx<'_>, id: Uuid, beat: &Heartbeat) -> Result<(), Refusal> {
+    if beat.sms_waiting > 0 || beat.cannot_text {
         return Ok(());
     }
     let sql = "UPDATE gateway SET pages_us = ?2 WHERE id = ?1";
@@ -169,7 +169,7 @@ fn pages(tx: &Tx<'_>, id: Uuid, sms_waiting: u64) -> Result<(), Refusal> {
 /// Takes a heartbeat: the Settings in force, and whether the binding is confirmed.
 pub fn heartbeat(tx: &Tx<'_>, id: Uuid, beat: &Heartbeat) -> Result<(), Refusal> {
     heard(tx, id)?;
-    pages(tx, id, beat.sms_waiting)?;
+    pages(tx, id, beat)?;
     let before = in_force(tx.db, id)?;
     let text = serde_json::to_string(beat).map_err(Refusal::internal)?;
     let sql = "UPDATE gateway SET heartbeat = ?2, in_force_version = ?3 WHERE id = ?1";

@@ -65,6 +65,8 @@ pub struct Heartbeat {
     pub outbox_waiting: u64,
     /// Texts that wait for the modem.
     pub sms_waiting: u64,
+    /// It has nothing that carries texts: somebody else has to.
+    pub cannot_text: bool,
     /// Whether the modem answers; absent = none is fitted.
     pub modem_ok: Option<bool>,
     /// Sensors.

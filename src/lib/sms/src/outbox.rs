@@ -265,8 +265,12 @@ impl Outbox {
 
     /// Queues a text, durably if any disk takes it.
     pub async fn queue(&self, new: NewText) -> Queued {
-        if self.memory().rows.values().any(|row| same(row, &new)) {
-            return Queued::Already;
+        {
+            let rows = &mut self.memory().rows;
+            rows.retain(|_, row| !(same(row, &new) && row.state == State::Withdrawn));
+            if rows.values().any(|row| same(row, &new)) {
+                return Queued::Already;
+            }
         }
         let row = Row {
             id: 0,

@@ -58,8 +58,10 @@ impl Climb<'_> {
     fn due(&self) -> Vec<Due> {
         let everybody = everybody(self.settings);
         let mut texts = Vec::new();
+        // A text that has not gone out has alarmed nobody.
         let alarmed_since = |contact: &Contact, step| {
-            self.sent.iter().any(|text| text.contact == contact.id && text.reason.alarms() && text.step >= step)
+            let alarms = |text: &&&Sent| text.reason.alarms() && text.submitted_us.is_some();
+            self.sent.iter().filter(alarms).any(|text| text.contact == contact.id && text.step >= step)
         };
         let answer = answered(self.alert);
         if let Some((_, answered_us)) = answer

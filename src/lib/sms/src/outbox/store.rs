@@ -67,20 +67,25 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// The id, or `None` if it was there.
+/// The id, or `None` if it was there. One that was taken back is as if it had never been.
 pub fn insert(db: &Connection, row: &Row) -> Result<Option<i64>, sqlite::Error> {
-    let added = db.execute(
+    let added = db.query_row(
         "INSERT INTO text (alert, contact, reason, step, recipient, body, code, state, attempts, doubts, created_us,
              next_mono_us)
          VALUES (:alert, :contact, :reason, :step, :to, :text, :code, :state, 0, 0, :created_us, :next_mono_us)
-         ON CONFLICT (alert, contact, reason, step) DO NOTHING",
+         ON CONFLICT (alert, contact, reason, step) DO UPDATE
+             SET recipient = excluded.recipient, body = excluded.body, state = excluded.state, note = NULL,
+                 attempts = 0, created_us = excluded.created_us, next_mono_us = excluded.next_mono_us
+             WHERE state = 'withdrawn'
+         RETURNING id",
         named_params! {
             ":alert": word(row.alert), ":contact": word(row.contact), ":reason": word(row.reason), ":step": row.step,
             ":to": row.to, ":text": row.text, ":code": row.code, ":state": word(row.state),
             ":created_us": row.created_us, ":next_mono_us": row.next_mono_us,
         },
-    )?;
-    Ok((added == 1).then(|| db.last_insert_rowid()))
+        |row| row.get(0),
+    );
+    Ok(added.optional()?)
 }
 
 pub fn update(db: &Connection, row: &Row) -> Result<(), sqlite::Error> {

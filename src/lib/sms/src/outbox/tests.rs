@@ -191,3 +191,23 @@ async fn a_disk_that_hangs_holds_no_text_up_and_doubles_none() {
     assert_eq!(rows.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(), [(-1, State::Sent)]);
     assert_eq!(outbox.delivery("7-39981001", true).await.map(|row| row.state), Some(State::Delivered));
 }
+
+/// Taken back, and wanted again: the other pager had it, and has it no more.
+#[tokio::test(start_paused = true)]
+async fn a_text_that_was_taken_back_can_be_queued_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox =
+        Outbox::open_with(&folder.path().join("sms.sqlite"), 0, clock(), sqlite::Options::default(), None).unwrap();
+    let Queued::Stored(id) = outbox.queue(new(1)).await else { panic!("not stored") };
+    let row = now(&outbox).await;
+    outbox.withdraw(row.name()).await;
+    assert_eq!(outbox.due().await, Due::Nothing);
+    assert_eq!(outbox.rows(9).await.unwrap()[0].state, State::Withdrawn);
+    assert_eq!(outbox.queue(new(1)).await, Queued::Stored(id));
+    assert_eq!(outbox.queue(new(1)).await, Queued::Already);
+    let row = outbox.begin(now(&outbox).await).await;
+    outbox.end(row, &sent("7-39981001")).await;
+    // What has gone out cannot be taken back.
+    outbox.withdraw(outbox.rows(9).await.unwrap()[0].name()).await;
+    assert_eq!(outbox.queue(new(1)).await, Queued::Already);
+}
