@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(ends(std::slice::from_ref(&alert), after(OVER_US - 1)), []);
         let kind = FactKind::Acknowledged { by: Uuid::nil(), name: "Paul".into(), audience: Audience::Family };
         let answered = Alert::fold(first.alert, [first.clone(), fact(first.alert, "ack", after(1), kind)]);
-        assert_eq!(ends(&[answered.clone()], after(2)).len(), 1);
+        assert_eq!(ends(std::slice::from_ref(&answered), after(2)).len(), 1);
         assert!(!answered.open());
         let mut late = alert.clone();
         ends(&[alert], after(OVER_US)).into_iter().for_each(|fact| late.take(fact));

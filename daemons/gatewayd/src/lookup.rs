@@ -95,24 +95,24 @@ mod tests {
         found
     }
 
-    fn now(epoch: u64, contact: Option<&Contact>) -> Option<String> {
-        Some(serde_json::json!({ "epoch": epoch, "contact": contact }).to_string())
+    fn now(epoch: u64, contact: Option<&Contact>) -> String {
+        serde_json::json!({ "epoch": epoch, "contact": contact }).to_string()
     }
 
     #[tokio::test]
     async fn only_a_newer_epoch_stops_a_text_and_every_failure_is_the_number_known_here() {
         let moved = paul("+33711111111");
-        assert_eq!(asked(now(5, Some(&moved)), true).await, Found::Contact(moved.clone()));
-        assert_eq!(asked(now(6, Some(&moved)), true).await, Found::Newer);
+        assert_eq!(asked(Some(now(5, Some(&moved))), true).await, Found::Contact(moved.clone()));
+        assert_eq!(asked(Some(now(6, Some(&moved))), true).await, Found::Newer);
         for (answer, online) in [
-            (now(4, None), true),
-            (now(5, Some(&Contact { id: Uuid::from_u128(8), ..moved.clone() })), true),
-            (now(5, Some(&paul("07 11"))), true),
+            (Some(now(4, None)), true),
+            (Some(now(5, Some(&Contact { id: Uuid::from_u128(8), ..moved.clone() }))), true),
+            (Some(now(5, Some(&paul("07 11")))), true),
             (Some("{\"epoch\":".into()), true),
             (Some("<html>sign in to the guest network</html>".into()), true),
             (None, true),
             // Not even asked: what it would say must not count.
-            (now(6, None), false),
+            (Some(now(6, None)), false),
         ] {
             assert_eq!(asked(answer.clone(), online).await, Found::Local, "{answer:?}");
         }
