@@ -188,6 +188,27 @@ fn technical_medium_and_silenced_alerts_text_nobody() {
     assert!(!texts(&fall(&[(1, silence)]), &[], 100).is_empty(), "it ends by itself");
 }
 
+#[test]
+fn a_silence_holds_neither_against_a_worsening_nor_for_ever() {
+    use TextReason::Raised;
+    let say = |name: &str| (name.to_owned(), Raised);
+    let (priority, condition) = (Priority::High, Condition::LongLie);
+    let worse = FactKind::Worsened { priority, condition, explanation: String::new() };
+    let silence = FactKind::Silenced { until_us: 3600 * SECOND, reason: "care".into() };
+    let alert = fall(&[(1, silence.clone()), (250, worse.clone())]);
+    assert_eq!(texts(&fall(&[(1, silence.clone())]), &[], 200), []);
+    assert_eq!(texts(&alert, &[], 260), [say("Paul")]);
+    let again = fall(&[(1, silence.clone()), (250, worse.clone()), (270, silence)]);
+    assert_eq!(texts(&again, &[], 280), [], "who knows that it is worse may silence it anew");
+    // The clock was set back by days since.
+    let days = FactKind::Silenced { until_us: 9 * 86_400 * SECOND, reason: "care".into() };
+    assert_eq!(texts(&fall(&[(1, days)]), &[], 2), [say("Paul")]);
+    // By a clock that was set back, what comes after is dated next to what there was: so is an answer from elsewhere.
+    let mut alert = fall(&[(250, worse)]);
+    alert.take(Fact { id: Uuid::from_u128(5), ..Fact::of("cloud", ALERT, "ack", 250 * SECOND, ack(77)) });
+    assert_eq!(texts(&alert, &[], 260), [say("Paul")], "it is no answer to what happened at that moment");
+}
+
 fn alarm(id: u128, at_s: i64) -> Alert {
     let id = Uuid::from_u128(id);
     let raised = raised(Class::Physiological, Priority::High);
