@@ -309,7 +309,8 @@ fn a_fall_that_only_a_wrist_shows_is_asked_about_first() {
 #[test]
 fn who_writes_is_answered_three_times_an_hour() {
     let settings = Settings { nickname: "Jeanne".into(), ..settings() };
-    let mut sent: Vec<Sent> = Vec::new();
+    let told = |id| Sent { alert: Uuid::from_u128(id), ..sent(PAUL, TextReason::Raised, true) };
+    let mut sent = vec![told(1), told(2)];
     let (paul, stranger) = (settings.contacts[0].phone.clone(), "+33711111111");
     let mut ask = |from: &str, said: &str, alerts: &[Alert], now_s: i64| {
         let answer = answer(from, said, alerts, &settings, &sent, "gateway", now_s * SECOND);
@@ -342,6 +343,34 @@ fn who_writes_is_answered_three_times_an_hour() {
     // Of a patient who was here before.
     let next = Settings { epoch: 2, ..settings.clone() };
     assert_eq!(answer(&paul, "OK", &both[..1], &next, &[], "gateway", SECOND).fact, None);
+}
+
+#[test]
+fn an_ok_without_a_number_is_for_what_its_writer_was_told_of() {
+    let home = wrist(Place::Wrist);
+    let (paul, anna, jeanne) = (&home.contacts[0].phone, &home.contacts[1].phone, "+33600000001");
+    let both = [alarm(1, 0), alarm(2, 0)];
+    let told = |id, waits: bool| {
+        let submitted_us = (!waits).then_some(SECOND);
+        Sent { alert: Uuid::from_u128(id), waits, submitted_us, ..sent(PAUL, TextReason::Raised, false) }
+    };
+    let ok = |from: &str, alerts: &[Alert], sent: &[Sent]| {
+        let answer = answer(from, "ok", alerts, &home, sent, "gateway", 9 * SECOND);
+        (answer.fact.map(|fact| fact.alert), answer.reply.map(|due| due.text).unwrap_or_default())
+    };
+    assert_eq!(ok(paul, &both, &[told(2, false)]), (Some(both[1].id), String::new()));
+    assert_eq!(ok(paul, &both, &[told(2, false), told(1, true)]).0, Some(both[1].id), "the first has not gone out");
+    assert_eq!(ok(paul, &both, &[told(2, false), told(1, false)]).0, None, "either");
+    for from in [anna, jeanne] {
+        let (alert, text) = ok(from, &both[..1], &[told(1, false)]);
+        assert_eq!(alert, None, "it is about something else");
+        assert!(text.contains(&format!("OK {}", text::code(both[0].id))), "{text}");
+    }
+    // The other pager has texted: its facts tell.
+    let mut alert = both[0].clone();
+    let (contact, channel, reason) = (Uuid::from_u128(ANNA), "http".to_owned(), TextReason::Raised);
+    alert.take(Fact::of("cloud", alert.id, "n", SECOND, FactKind::Notified { contact, channel, reason, step: 0 }));
+    assert_eq!(ok(anna, from_ref(&alert), &[]).0, Some(alert.id));
 }
 
 #[test]
