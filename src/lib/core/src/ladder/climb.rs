@@ -144,7 +144,7 @@ impl Climb<'_> {
             return texts;
         }
         // Only the newest repetition: a gateway that was off for hours does not send all that it missed.
-        let again = 1 + ((now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND)) as u32;
+        let again = (now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND);
         // Nor does a modem that was away for hours: who has a text of this round waiting, or has just had one, needs no
         // other.
         let lately_us = i64::from(ladder.next_after_s) * SECOND / 2;
@@ -153,7 +153,8 @@ impl Climb<'_> {
             let newly = |sent: &&Sent| sent.submitted_us.is_some_and(|at| (0..lately_us).contains(&(now_us - at)));
             own.peek().is_some() && !own.any(|sent| sent.waits || newly(sent))
         };
-        let step = self.round + again.min(ROUND - 1);
+        // Round and round: a clock that was set forward by years does not end the repetitions.
+        let step = self.round + 1 + again.rem_euclid(i64::from(ROUND) - 1) as u32;
         let everybody = everybody.iter().filter(|contact| had(contact));
         texts.extend(everybody.map(|contact| self.text(contact, TextReason::Again, step)));
         texts

@@ -148,6 +148,24 @@ fn a_modem_that_is_away_gathers_no_repetitions() {
 }
 
 #[test]
+fn a_clock_that_was_set_forward_by_years_silences_nobody() {
+    let years_s = 56 * 365 * 86_400;
+    let at = |contact, reason, step, at_s: i64| Sent {
+        step,
+        submitted_us: Some(at_s * SECOND),
+        ..sent(contact, reason, true)
+    };
+    let mut sent = vec![at(PAUL, TextReason::Raised, 0, 1), at(ANNA, TextReason::Raised, 0, 301)];
+    for now_s in (years_s..years_s + 3600).step_by(60) {
+        for due in super::texts(&[fall(&[])], &settings(), &sent, now_s * SECOND) {
+            sent.push(at(due.contact.id.as_u128(), due.reason, due.step, now_s));
+        }
+    }
+    let again = sent.iter().filter(|one| one.reason == TextReason::Again).count();
+    assert!((8..=10).contains(&again), "both, every quarter of an hour: {again}");
+}
+
+#[test]
 fn a_clock_that_was_set_back_silences_nobody() {
     use TextReason::{Again, Raised};
     let say = |name: &str, reason| (name.to_owned(), reason);
