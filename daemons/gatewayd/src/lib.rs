@@ -237,6 +237,7 @@ impl Gateway {
             facts: facts.clone(),
             settings: in_force.clone(),
             clock: clock.clone(),
+            trust: time.trust.clone(),
             day: config.sms.drill_day.unwrap_or_else(|| drill::day_of(install.id)),
         };
         stages.spawn("drill", drill.run(exercises, stop.clone()));
