@@ -41,7 +41,7 @@ use medmon_kit::Clock;
 
 use crate::broker::{Broker, Embedded, RabbitMq, Stage};
 use crate::collect::{Collector, DevicesHeard};
-use crate::config::{BrokerConfig, BrokerKind, GatewayConfig};
+use crate::config::{BrokerConfig, BrokerKind, Channel, GatewayConfig};
 use crate::disk::{Disk, DiskState};
 use crate::facts::Facts;
 use crate::health::Health;
@@ -311,6 +311,7 @@ impl Gateway {
                 time: time.clone(),
                 reference,
                 texts,
+                modem_only: config.sms.channels() == [Channel::Modem],
                 rejected: settings.rejected.subscribe(),
                 online,
             };
