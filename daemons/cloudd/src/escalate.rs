@@ -264,17 +264,17 @@ impl Escalation {
             homes.retain(|home| knows(&home.settings, from));
         }
         let rows = self.rows().await;
-        let replies = rows.iter().filter(|row| row.reason == TextReason::Reply);
-        let replies: Vec<_> = replies.map(sent).collect();
+        let texts = rows.iter().filter(|row| row.state != State::Withdrawn);
+        let texts: Vec<_> = texts.map(sent).collect();
         if homes.is_empty() {
             let nobody = Settings::default();
-            let answer = ladder::answer(from, said, &[], &nobody, &replies, CLOUD, now_us);
+            let answer = ladder::answer(from, said, &[], &nobody, &texts, CLOUD, now_us);
             return Ok((None, answer.reply.into_iter().collect()));
         }
         let answer = |home: &Home| {
             let everybody: BTreeSet<_> = people(&home.settings).map(|one| one.id).collect();
             // Each patient's people have an hour's most of their own.
-            let own: Vec<_> = replies.iter().filter(|one| everybody.contains(&one.contact)).cloned().collect();
+            let own: Vec<_> = texts.iter().filter(|one| everybody.contains(&one.contact)).cloned().collect();
             ladder::answer(from, said, &home.alerts, &home.settings, &own, CLOUD, now_us)
         };
         let answers: Vec<_> = homes.iter().map(answer).collect();

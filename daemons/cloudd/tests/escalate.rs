@@ -359,6 +359,9 @@ async fn who_is_known_to_two_patients_is_asked_which() {
     let phone = PatientPatch { phone: Some("+33 6 12 34 99 99".into()), ..PatientPatch::default() };
     world.doctor.edit_patient(one.patient, &phone).await.unwrap();
     api.answer("+33612349999", "ok").await;
+    until("a word to who was told of nothing", async || api.said_to("+33612349999").len() == 1).await;
+    assert!(!acked(&one).await);
+    api.answer("+33612349999", &one.ok()).await;
     until("the patient's own answer", async || acked(&one).await).await;
 }
 

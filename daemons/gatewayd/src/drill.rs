@@ -18,7 +18,8 @@ use uuid::Uuid;
 use medmon_core::ladder;
 use medmon_core::noun::alert::Raised;
 use medmon_core::noun::{
-    Alert, Class, Condition, Direction, Fact, FactKind, Ieee, Priority, Reading, Settings, UtcUs, Value, Vital,
+    Alert, Class, ClockQuality, Condition, Direction, Fact, FactKind, Ieee, Priority, Reading, Settings, UtcUs, Value,
+    Vital,
 };
 use medmon_core::text;
 use medmon_kit::Clock;
@@ -58,12 +59,14 @@ pub struct Drills {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Time.
     pub clock: Clock,
+    /// Whether anybody knows which day it is.
+    pub trust: watch::Receiver<ClockQuality>,
     /// The day of the month, 1-28; 0 = none by the calendar.
     pub day: u8,
 }
 
 /// What was done, over a restart.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Done {
     /// The last month with an exercise by the calendar: year, month.
@@ -85,14 +88,18 @@ impl Drills {
         loop {
             let settings = Arc::clone(&self.settings.borrow_and_update());
             let now_us = self.clock.utc_us();
-            let wanted = done.wanted(&settings, now_us, self.day);
+            // A board without a battery wakes up in 1970, at night as well.
+            let dated = *self.trust.borrow() != ClockQuality::Unset;
+            let mut next = done.clone();
+            let wanted = next.wanted(&settings, now_us, if dated { self.day } else { 0 });
             let mut ended = ends(&self.facts.alerts(), now_us);
             self.facts.put_after(&mut ended);
-            let kept = (wanted.is_some()).then(|| serde_json::to_string(&done).unwrap_or_default());
+            let kept = (wanted.is_some()).then(|| serde_json::to_string(&next).unwrap_or_default());
             // First written down, then done: rather none than one at each start.
             if kept.is_some() || !ended.is_empty() {
                 match self.facts.commit(ended, kept.map(|kept| (STATE, kept)), false).await {
                     Ok(()) => {
+                        done = next;
                         for contact in wanted.into_iter().flatten() {
                             self.read(contact, &settings).await;
                         }
@@ -111,7 +118,12 @@ impl Drills {
 
     /// The virtual reading, on the way of every other.
     async fn read(&self, contact: Option<Uuid>, settings: &Settings) {
-        let place = contact.and_then(|id| ladder::everybody(settings).iter().position(|one| one.id == id));
+        let place = contact.map(|id| ladder::everybody(settings).iter().position(|one| one.id == id));
+        // Nobody else is texted in their place.
+        if place == Some(None) {
+            return tracing::warn!("an exercise is for somebody who is no contact any more: none is held");
+        }
+        let place = place.flatten();
         let report = Report {
             device: Ieee(0),
             endpoint: 0,
@@ -208,7 +220,7 @@ impl Done {
         let now = Timestamp::from_microsecond(now_us).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned_datetime(zone);
         let month = (now.year(), now.month());
         let mut news = false;
-        if self.month.is_none() {
+        if day > 0 && self.month.is_none() {
             // Who was just installed has tried it by hand.
             (self.month, news) = (Some(month), true);
         }

@@ -41,7 +41,7 @@ use medmon_kit::Clock;
 
 use crate::broker::{Broker, Embedded, RabbitMq, Stage};
 use crate::collect::{Collector, DevicesHeard};
-use crate::config::{BrokerConfig, BrokerKind, GatewayConfig};
+use crate::config::{BrokerConfig, BrokerKind, Channel, GatewayConfig};
 use crate::disk::{Disk, DiskState};
 use crate::facts::Facts;
 use crate::health::Health;
@@ -237,6 +237,7 @@ impl Gateway {
             facts: facts.clone(),
             settings: in_force.clone(),
             clock: clock.clone(),
+            trust: time.trust.clone(),
             day: config.sms.drill_day.unwrap_or_else(|| drill::day_of(install.id)),
         };
         stages.spawn("drill", drill.run(exercises, stop.clone()));
@@ -310,6 +311,7 @@ impl Gateway {
                 time: time.clone(),
                 reference,
                 texts,
+                modem_only: config.sms.channels() == [Channel::Modem],
                 rejected: settings.rejected.subscribe(),
                 online,
             };

@@ -269,9 +269,13 @@ impl Pager {
                 let (alerts, sent, now_us) = (self.facts.alerts(), self.sent().await, self.clock.utc_us());
                 if let Some(back) = self.self_test.as_mut().and_then(|test| test.heard(&from, &text, now_us)) {
                     tracing::info!("the modem's text to itself has come back");
-                    if let Err(error) = self.facts.commit(Vec::new(), Some((selftest::STATE, back)), false).await {
-                        tracing::warn!(%error, "that it came back is not durable");
-                    }
+                    // Elsewhere: a disk that hangs must not hold up an emergency's text.
+                    let facts = self.facts.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = facts.commit(Vec::new(), Some((selftest::STATE, back)), false).await {
+                            tracing::warn!(%error, "that it came back is not durable");
+                        }
+                    });
                     return None;
                 }
                 let answer = ladder::answer(&from, &text, &alerts, settings, &sent, GATEWAY, now_us);

@@ -45,6 +45,12 @@ impl SelfTest {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, self.number.as_bytes())
     }
 
+    /// The newest week whose text came back; one after `this` was by a clock that has been set back since, and proves
+    /// nothing now.
+    fn back(&self, this: u32) -> Option<u32> {
+        self.back.filter(|week| *week <= this)
+    }
+
     /// This week's text, unless it is there.
     pub fn due(&self, sent: &[Sent], now_us: UtcUs) -> Option<NewText> {
         let step = self.week(now_us);
@@ -63,15 +69,16 @@ impl SelfTest {
         let this = self.week(now_us);
         // Also last week's, a minute late.
         let week = [this, this.saturating_sub(1)].into_iter().find(|week| said.contains(&self.code(*week)));
-        self.back = week.max(self.back);
+        self.back = week.max(self.back(this));
         self.back.map(|week| week.to_string())
     }
 
     /// What is wrong, as far as the newest text tells.
     pub fn failing(&self, sent: &[Sent], now_us: UtcUs) -> Option<String> {
+        let this = self.week(now_us);
         let own = sent.iter().filter(|one| one.reason == TextReason::SelfTest && one.contact == self.mine());
-        let newest = own.max_by_key(|one| one.step)?;
-        if self.back >= Some(newest.step) {
+        let newest = own.filter(|one| one.step <= this).max_by_key(|one| one.step)?;
+        if self.back(this) >= Some(newest.step) {
             return None;
         }
         match newest.submitted_us {
@@ -115,8 +122,30 @@ mod tests {
         }
         assert_eq!(texts.len(), 4, "{texts:?}");
         assert!(texts.windows(2).all(|pair| pair[1].0 - pair[0].0 <= WEEK_US));
+        let now_us = 1_795_521_600_000_000 + 24 * 22 * HOUR_US;
         let refused = Sent { submitted_us: None, ..sent.pop().unwrap() };
         test.back = None;
-        assert!(test.failing(&[refused], 0).is_some_and(|why| why.contains("refuses")));
+        assert!(test.failing(&[refused], now_us).is_some_and(|why| why.contains("refuses")));
+    }
+
+    /// What came back by a clock that was years ahead proves nothing of the years until then.
+    #[test]
+    fn a_clock_that_was_ahead_does_not_hide_what_is_lost_later() {
+        let mut test = SelfTest::new("+33600000042".into(), Uuid::from_u128(5 << 96), None);
+        let mut sent = Vec::new();
+        let mut text = |test: &SelfTest, now_us| {
+            let new = test.due(&sent, now_us)?;
+            let (alert, contact, reason, step) = (new.alert, new.contact, new.reason, new.step);
+            let submitted_us = Some(now_us);
+            sent.push(Sent { alert, contact, reason, step, waits: false, submitted_us, delivered_us: None });
+            Some((new.text, test.failing(&sent, now_us + HOUR_US)))
+        };
+        let (now_us, ahead_us) = (1_795_521_600_000_000, 1_795_521_600_000_000 + 520 * WEEK_US);
+        let (said, _) = text(&test, ahead_us).unwrap();
+        test.heard("+33600000042", &said, ahead_us).unwrap();
+        let (said, failing) = text(&test, now_us).unwrap();
+        assert!(failing.is_some_and(|why| why.contains("not come back")));
+        assert_ne!(test.heard("+33600000042", &said, now_us), None);
+        assert_eq!(test.failing(&sent, now_us + HOUR_US), None);
     }
 }

@@ -90,6 +90,8 @@ pub struct Uplink {
     pub reference: watch::Sender<Option<Reference>>,
     /// Texts and the modem's state, if there is one.
     pub texts: Option<(medmon_sms::Outbox, Option<watch::Receiver<ModemState>>)>,
+    /// Nothing but the modem carries texts.
+    pub modem_only: bool,
     /// Why newer Settings are not in force.
     pub rejected: watch::Receiver<Option<String>>,
     /// Whether the cloud answered last time.
@@ -243,7 +245,8 @@ impl Uplink {
             uptime_s: uptime_s.max(0) as u64,
             release: env!("CARGO_PKG_VERSION").into(),
             sms_waiting,
-            cannot_text: self.texts.is_none(),
+            // Not only while texts wait: those that the cloud has sent meanwhile wait no more, the next will.
+            cannot_text: self.texts.is_none() || (self.modem_only && modem_ok == Some(false)),
             modem_ok,
             settings_rejected,
             readings_waiting: depth.detect_behind.max(depth.downsample_behind).max(0) as u64 + *self.spilled.borrow(),
@@ -391,7 +394,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, cloud).await });
 
         let (_settings, in_force) = watch::channel(Arc::new(Settings::default()));
-        let uplink = Uplink {
+        let mut uplink = Uplink {
             client: Client::new(&url, None).unwrap(),
             facts: facts.clone(),
             outbox: outbox.clone(),
@@ -406,6 +409,7 @@ mod tests {
             },
             reference: watch::Sender::new(None),
             texts: None,
+            modem_only: false,
             rejected: watch::channel(None).1,
             online: watch::Sender::new(false),
         };
@@ -415,5 +419,20 @@ mod tests {
         assert_eq!(waiting, [3]);
         assert_eq!(facts.waiting(10).await.unwrap().len(), 1);
         assert_eq!(uplink.heartbeat(0).await.unwrap().readings_waiting, 7, "what is spilled waits too");
+
+        // Who has nothing but a modem cannot text while that is lost, whether or not a text waits for it.
+        let texts = medmon_sms::Outbox::open(&folder.path().join("sms.sqlite"), 0, Clock::system()).unwrap();
+        let modem =
+            watch::Sender::new(ModemState::Ready { registered: true, signal: None, operator: None, memory: None });
+        uplink.texts = Some((texts, Some(modem.subscribe())));
+        for (modem_only, reason, cannot) in
+            [(true, None, false), (true, Some("gone"), true), (false, Some("gone"), false)]
+        {
+            if let Some(reason) = reason {
+                modem.send_replace(ModemState::Lost { reason: reason.into() });
+            }
+            uplink.modem_only = modem_only;
+            assert_eq!(uplink.heartbeat(0).await.unwrap().cannot_text, cannot);
+        }
     }
 }

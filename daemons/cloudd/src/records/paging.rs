@@ -3,7 +3,7 @@
 //! Not for: whom to text (core's ladder), nor texting (escalate).
 
 use medmon_api::event::EventKind;
-use medmon_core::ladder::LEASE_US;
+use medmon_core::ladder::{self, LEASE_US};
 use medmon_core::noun::{Alert, Fact, FactKind, Principal, Role, Settings, UtcUs};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -81,7 +81,7 @@ pub fn hand_over(tx: &Tx<'_>, id: Uuid) -> Result<bool, Refusal> {
     let now = one(tx.db, sql, [key(id)], |row| watched_row(row, now_us), "alert", id)?;
     let row = alert::refold(tx, id)?;
     let alert = fact::fold(tx.db, id)?;
-    let silenced = alert.silenced_until_us().is_some_and(|until_us| until_us > now_us);
+    let silenced = ladder::silenced(&alert, now_us);
     let by = match (now.taken, now.leased) {
         (true, true) => "gateway",
         // Folded anew: an older release may have counted otherwise.

@@ -6,8 +6,8 @@
 use uuid::Uuid;
 
 use super::{
-    Alert, Audience, Contact, Due, Fact, FactKind, HOUR_US, Sent, Settings, TextReason, UtcUs, answered, concerns,
-    everybody, patient, somebody,
+    Alert, Audience, Contact, Due, Fact, FactKind, HOUR_US, Sent, Settings, TextReason, UtcUs, all_sent, answered,
+    concerns, everybody, patient, somebody,
 };
 use crate::noun::{Class, Condition};
 use crate::text::reply::{self, Reply};
@@ -62,11 +62,14 @@ pub fn answer(
             }
         }
         Reply::Acknowledge { code: None } => {
+            // Nobody takes care of what they were not told of.
             let candidates = if unanswered.is_empty() { &open } else { &unanswered };
-            match candidates.as_slice() {
-                [alert] => acknowledged(alert, &contact, settings, author, now_us),
-                [] => tell(Text::NotOpen { codes: &codes }),
-                // It may mean either: the ladder goes on for both.
+            let mut meant = candidates.iter().filter(|alert| writer.told(from, alert));
+            match (meant.next(), meant.next()) {
+                (Some(alert), None) => acknowledged(alert, &contact, settings, author, now_us),
+                (None, _) if codes.is_empty() => tell(Text::NotOpen { codes: &codes }),
+                (None, _) if codes.len() == 1 => tell(Text::NotUnderstood { code: &codes[0] }),
+                // It may mean any: the ladder goes on for all.
                 _ => tell(Text::Which { nickname, codes: &codes }),
             }
         }
@@ -95,6 +98,15 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Whether a text about `alert` has gone to the phone `from`.
+    fn told(&self, from: &str, alert: &Alert) -> bool {
+        let people = everybody(self.settings).into_iter().chain(patient(self.settings));
+        let theirs: Vec<_> = people.filter(|one| same_phone(&one.phone, from)).map(|one| one.id).collect();
+        let texts = all_sent(std::slice::from_ref(alert), self.sent);
+        let mut texts = texts.iter().filter(|one| one.alert == alert.id && theirs.contains(&one.contact));
+        texts.any(|one| one.submitted_us.is_some())
+    }
+
     /// A text back, unless there were `most` within the hour.
     fn reply(&self, contact: &Contact, text: Text<'_>, most: usize) -> Option<Due> {
         let lately = |one: &&Sent| {

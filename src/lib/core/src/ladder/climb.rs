@@ -2,7 +2,7 @@
 
 use super::{
     Alert, Condition, Contact, Due, Fact, FactKind, NEWS_US, SECOND, Sent, Settings, TextReason, UtcUs, answered,
-    asks_first, due as worded, everybody, rounds,
+    asks_first, due as worded, everybody, rounds, silenced,
 };
 
 /// Steps of one round; each worsening begins another.
@@ -33,8 +33,8 @@ pub(super) fn due(alert: &Alert, settings: &Settings, sent: &[Sent], now_us: Utc
 fn unanswered(alert: &Alert, rounds: &[&Fact]) -> usize {
     let Some(last) = rounds.last() else { return 0 };
     let mut answers = alert.facts().filter(|fact| matches!(fact.kind, FactKind::Acknowledged { .. }));
-    let answer = answers.rfind(|fact| fact.at_us < last.at_us);
-    rounds.iter().position(|round| answer.is_none_or(|answer| round.at_us > answer.at_us)).unwrap_or(0)
+    let answer = answers.rfind(|fact| fact.at_us <= last.at_us);
+    rounds.iter().position(|round| answer.is_none_or(|answer| round.at_us >= answer.at_us)).unwrap_or(0)
 }
 
 struct Climb<'a> {
@@ -75,7 +75,7 @@ impl Climb<'_> {
             let others = everybody.iter().filter(|one| alarmed_since(one, self.base) && Some(one.id) != by);
             texts.extend(others.map(|contact| self.text(contact, TextReason::Answered, self.round)));
         }
-        let silenced = self.alert.silenced_until_us().is_some_and(|until_us| until_us > self.now_us);
+        let silenced = silenced(self.alert, self.now_us);
         if self.alert.cleared_us().is_some() {
             let alarmed = everybody.iter().filter(|contact| alarmed_since(contact, 0));
             texts.extend(alarmed.map(|contact| self.text(contact, TextReason::Over, 0)));
@@ -144,7 +144,7 @@ impl Climb<'_> {
             return texts;
         }
         // Only the newest repetition: a gateway that was off for hours does not send all that it missed.
-        let again = 1 + ((now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND)) as u32;
+        let again = (now_us - due_us) / (i64::from(ladder.repeat_s) * SECOND);
         // Nor does a modem that was away for hours: who has a text of this round waiting, or has just had one, needs no
         // other.
         let lately_us = i64::from(ladder.next_after_s) * SECOND / 2;
@@ -153,7 +153,8 @@ impl Climb<'_> {
             let newly = |sent: &&Sent| sent.submitted_us.is_some_and(|at| (0..lately_us).contains(&(now_us - at)));
             own.peek().is_some() && !own.any(|sent| sent.waits || newly(sent))
         };
-        let step = self.round + again.min(ROUND - 1);
+        // Round and round: a clock that was set forward by years does not end the repetitions.
+        let step = self.round + 1 + again.rem_euclid(i64::from(ROUND) - 1) as u32;
         let everybody = everybody.iter().filter(|contact| had(contact));
         texts.extend(everybody.map(|contact| self.text(contact, TextReason::Again, step)));
         texts

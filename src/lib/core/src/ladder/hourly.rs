@@ -1,8 +1,11 @@
 //! An hour's most texts to one contact: who is texted all the time stops reading. What is beyond it is held, and one
-//! text says so.
+//! text says so; another one, when a new alarm is held that it could not name.
 
-use super::{Alert, Due, HOUR_US, SECOND, Sent, Settings, TextReason, UtcUs, answered};
+use super::{Alert, Due, HOUR_US, SECOND, Sent, Settings, TextReason, UtcUs, answered, rounds};
 use crate::text::{self, Text};
+
+/// A new alarm that is held is told of in another summary, so long after the last.
+const SUMMARY_US: i64 = HOUR_US / 4;
 
 /// `due` within each contact's hour; the most urgent first.
 pub(super) fn pace(
@@ -29,7 +32,18 @@ pub(super) fn pace(
             paced.push(one);
             continue;
         }
-        if !mine().any(|sent| sums(sent.reason)) && !now().any(|due| sums(due.reason)) {
+        let begun_us =
+            alerts.iter().find(|alert| alert.id == one.alert).and_then(|alert| rounds(alert).last()?.at_us.into());
+        let covers = |sum: &Sent| match (one.reason, sum.reason) {
+            // Who was told that all is well does not know of an alarm.
+            (TextReason::Raised | TextReason::Again, TextReason::Quiet) => false,
+            // One that began since is not among those that it names.
+            (TextReason::Raised, TextReason::Summary) => sum.submitted_us.is_none_or(|at| {
+                begun_us.is_none_or(|begun_us| begun_us <= at) || (0..SUMMARY_US).contains(&(now_us - at))
+            }),
+            _ => true,
+        };
+        if !mine().filter(|sent| sums(sent.reason)).any(covers) && !now().any(|due| sums(due.reason)) {
             paced.push(summary(&one, alerts, settings, now_us));
         }
     }

@@ -21,6 +21,9 @@ const SECOND: i64 = 1_000_000;
 const HOUR_US: i64 = 3600 * SECOND;
 /// An end or an answer is told within this time of it, or not at all: old ones are no news.
 const NEWS_US: i64 = HOUR_US;
+/// Nobody silences for longer than a day (and an hour, for clocks that differ): what seems longer was said before the
+/// clock was set back.
+const SILENCE_MOST_US: i64 = 25 * HOUR_US;
 /// A gateway that was not heard for so long has lost its lease: the cloud pages.
 pub const LEASE_US: i64 = 180 * SECOND;
 
@@ -138,6 +141,11 @@ pub fn everybody(settings: &Settings) -> Vec<Contact> {
 /// The patient as one who is texted, if they have a phone.
 pub fn patient(settings: &Settings) -> Option<Contact> {
     settings.patient_phone.clone().map(|phone| somebody(&settings.nickname, phone, settings))
+}
+
+/// Whether nobody is to be paged for `alert` at `now_us`.
+pub fn silenced(alert: &Alert, now_us: UtcUs) -> bool {
+    alert.silenced_until_us().is_some_and(|until_us| (1..=SILENCE_MOST_US).contains(&until_us.saturating_sub(now_us)))
 }
 
 /// Somebody who is no contact, known by their phone.

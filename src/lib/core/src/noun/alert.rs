@@ -373,21 +373,26 @@ impl Alert {
             }
             _ => None,
         })?;
-        // Nobody answers what was not raised yet: if times say so, two clocks differ, and the raising overtakes nothing.
-        let first = self.raised().map(|(fact, _)| fact.id);
-        let worsens = |fact: &&Fact| matches!(fact.kind, FactKind::Worsened { .. } | FactKind::Raised(_));
-        let worsened = self.facts().filter(worsens).any(|fact| fact.at_us > ack.1 && Some(fact.id) != first);
-        (!worsened).then_some(ack)
+        (!self.worsened_since(ack.1)).then_some(ack)
     }
 
-    /// Until when paging is silenced, UTC.
+    /// Until when paging is silenced, UTC. Who silenced it did not know of a worsening that came after: that ends it.
     pub fn silenced_until_us(&self) -> Option<UtcUs> {
         self.facts()
             .filter_map(|fact| match fact.kind {
-                FactKind::Silenced { until_us, .. } => Some(until_us),
+                FactKind::Silenced { until_us, .. } if !self.worsened_since(fact.at_us) => Some(until_us),
                 _ => None,
             })
             .max()
+    }
+
+    /// Whether a worsening overtakes what was said at `at_us`. Who says something dates it after all that they know, so at
+    /// one time with it is a worsening that they did not know.
+    fn worsened_since(&self, at_us: UtcUs) -> bool {
+        // Nobody answers what was not raised yet: if times say so, two clocks differ, and the raising overtakes nothing.
+        let first = self.raised().map(|(fact, _)| fact.id);
+        let worsens = |fact: &&Fact| matches!(fact.kind, FactKind::Worsened { .. } | FactKind::Raised(_));
+        self.facts().filter(worsens).any(|fact| fact.at_us >= at_us && Some(fact.id) != first)
     }
 
     /// On the board until cleared and acknowledged by the ward. An exercise leaves it when somebody has answered or it
