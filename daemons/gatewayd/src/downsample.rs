@@ -218,15 +218,23 @@ impl Held {
         Reading { utc_us, clock: ClockQuality::Holdover, quality, ..reading }
     }
 
-    /// Brings what is on disk into the windows, once the time is known.
+    /// Brings what is held into the windows, once the time is known: also what no disk has yet, or a stop right after
+    /// the start would leave it for the next one.
     async fn release(
         &mut self,
         state: &mut State,
         outbox: &Outbox,
         settings: &Settings,
     ) -> Result<bool, sqlite::Error> {
-        if !(self.waiting && self.known()) {
+        if !self.known() {
             return Ok(false);
+        }
+        let fresh = !self.new.is_empty();
+        for reading in std::mem::take(&mut self.new) {
+            state.fold(&self.dated(reading), settings);
+        }
+        if !self.waiting {
+            return Ok(fresh);
         }
         let (readings, last) = outbox.held(self.released, READINGS_MAX as u32).await?;
         self.waiting = last.is_some();
@@ -234,7 +242,7 @@ impl Held {
         for reading in readings {
             state.fold(&self.dated(reading), settings);
         }
-        Ok(self.waiting)
+        Ok(fresh || self.waiting)
     }
 }
 
@@ -423,7 +431,12 @@ mod tests {
         let mut state = State::default();
         while held.release(&mut state, &outbox, &Settings::default()).await.unwrap() {}
         assert_eq!(held.released, count as i64);
-        assert_eq!(state.open.iter().map(|open| u64::from(open.window.count)).sum::<u64>(), count - 2);
+        let counted = |state: &State| state.open.iter().map(|open| u64::from(open.window.count)).sum::<u64>();
+        assert_eq!(counted(&state), count - 2);
+        // What came while the time was not known, and no commit has held yet, does not wait for the next start.
+        held.new.push(reading(count));
+        assert!(held.release(&mut state, &outbox, &Settings::default()).await.unwrap());
+        assert_eq!((held.new.len(), counted(&state)), (0, count - 1));
     }
 
     #[test]
