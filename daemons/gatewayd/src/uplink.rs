@@ -1,4 +1,4 @@
-//! UPLINK: facts first, then envelopes, newest first, until the cloud has given its verdict on each.
+//! UPLINK: facts first, then envelopes, then segments, newest first, until the cloud has given its verdict on each.
 //!
 //! Everything waits on disk; a cloud that is away costs nothing but time.
 
@@ -148,7 +148,7 @@ impl Uplink {
         }
     }
 
-    /// Heartbeat if due, facts, envelopes. `true`: there is more.
+    /// Heartbeat if due, facts, envelopes, a segment. `true`: there is more.
     async fn exchange(&self, heartbeat: bool, uptime_s: i64) -> Result<bool, Error> {
         // What the cloud cannot digest of one kind holds back neither the sign of life nor the other kind.
         let facts = self.push_facts().await;
@@ -166,7 +166,8 @@ impl Uplink {
             self.reference.send_replace(Some(Reference { mono_us, utc_us: answer.utc_us, within_us }));
         }
         let more = self.push_envelopes().await?;
-        facts.map(|()| more)
+        facts?;
+        Ok(self.push_segment().await? || more)
     }
 
     async fn push_facts(&self) -> Result<(), Error> {
@@ -224,6 +225,25 @@ impl Uplink {
         if later { Err(Error::Later) } else { Ok(()) }
     }
 
+    /// Sends one. `true`: there may be more. One that the cloud refuses stays here and is not sent again.
+    async fn push_segment(&self) -> Result<bool, Error> {
+        // The cloud has to know the alert.
+        if !self.facts.waiting(1).await?.is_empty() {
+            return Ok(true);
+        }
+        let Some((part, sealed)) = self.outbox.segment_waiting().await? else { return Ok(false) };
+        let taken = match self.client.push_segment(sealed).await {
+            Ok(_) => true,
+            Err(error) if error.problem().is_some() && is_refused(&error) => {
+                tracing::warn!(part, %error, "the cloud does not take a segment; it stays here only");
+                false
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.outbox.settle_segment(part, taken, self.time.clock.utc_us()).await?;
+        Ok(true)
+    }
+
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
         let settings = Arc::clone(&self.settings.borrow());
         let (depth, outbox, now) = (self.broker.depth().await, self.outbox.depth().await?, self.time.clock.utc_us());
@@ -270,6 +290,11 @@ impl Uplink {
 /// Whether the cloud is there and refuses what was sent, rather than who sends it.
 fn is_about_content(error: &medmon_api::Error) -> bool {
     matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Failed)
+}
+
+/// Whether the same would be refused again.
+fn is_refused(error: &medmon_api::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::NotFound)
 }
 
 /// Follows what the ward says of this gateway's alerts, until `stop`.
