@@ -284,7 +284,7 @@ static EN: Words = Words {
     pending_since: "settings pending since",
     unconfirmed: "binding not confirmed",
     limits: "limits",
-    onset: "onset, raised",
+    onset: "onset",
     incomplete: "incomplete",
     no_segment: "raw readings: not uploaded yet",
 };
@@ -356,7 +356,7 @@ static FR: Words = Words {
     pending_since: "réglages en attente depuis",
     unconfirmed: "liaison non confirmée",
     limits: "limites",
-    onset: "début, levée",
+    onset: "début",
     incomplete: "incomplet",
     no_segment: "mesures brutes : pas encore transmises",
 };

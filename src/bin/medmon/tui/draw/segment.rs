@@ -1,7 +1,7 @@
 //! The raw readings around an alert: a chart for each series, with the onset and the raising. The command line prints
 //! them on one line each.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use medmon_api::alert::{Alert, AlertSegment, RawSeries};
 use medmon_api::vitals::{Hole, Point, Series};
 use medmon_core::noun::{Class, Condition};
@@ -17,8 +17,9 @@ use crate::tui::app::App;
 
 /// Points of a chart at most, about: two of each group, so that no peak is lost.
 const POINTS: usize = 1000;
-/// No point for so many of a sensor's cadences, and 10 s at least, is a hole.
-const CADENCES: i64 = 3;
+/// No point for so many of a sensor's usual steps, and so long at least, is a hole.
+const STEPS: i32 = 5;
+const HOLE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Whether a segment is to be expected: of the body, and for who sees figures.
 pub fn has(alert: &Alert) -> bool {
@@ -34,8 +35,8 @@ pub fn draw(app: &App, alert: &Alert, segment: &AlertSegment, styles: Styles, ar
         let time = |at: Timestamp| at.to_zoned_datetime(app.look.zone.clone()).strftime("%H:%M:%S").to_string();
         let cut = if segment.cut { format!(" · {}", words.incomplete) } else { String::new() };
         let title = format!(" {} {}", words.vital(raw.vital), raw.unit);
-        let (onset, raised) = (time(alert.onset_at), time(alert.raised_at));
-        let marks = format!(" · ┊ {} {onset} {raised}{cut} ", words.onset);
+        let onset = time(alert.onset_at);
+        let marks = format!("{cut} · ┊ {} {onset} · ┊ {} ", words.onset, words.raised);
         let title = Line::from(vec![Span::styled(title, TITLE), Span::raw(marks)]);
         let block = Block::bordered().title(title).border_style(styles.quiet());
         let inner = block.inner(*place);
@@ -75,11 +76,12 @@ fn series(raw: &RawSeries, segment: &AlertSegment) -> Series {
         ends.dedup();
         ends.into_iter().map(point).collect::<Vec<_>>()
     };
-    let cadence_s = raw.vital.info().map_or(0, |row| i64::from(row.cadence_s));
+    let step = |pair: &[(Timestamp, f64)]| pair[1].0.duration_since(pair[0].0);
+    let mut steps: Vec<_> = raw.points.windows(2).map(step).collect();
+    steps.sort_unstable();
+    let longest = steps.get(steps.len() / 2).map_or(HOLE, |usual| (*usual * STEPS).max(HOLE));
     let hole = |pair: &[(Timestamp, f64)]| {
-        let (from_at, to_at) = (pair[0].0, pair[1].0);
-        let long = to_at.duration_since(from_at).as_secs() > (CADENCES * cadence_s).max(10);
-        long.then_some(Hole { from_at, to_at, lost: None })
+        (step(pair) > longest).then_some(Hole { from_at: pair[0].0, to_at: pair[1].0, lost: None })
     };
     Series {
         patient: Uuid::nil(),

@@ -88,6 +88,9 @@ fn an_alert_shows_what_fired_it_once_it_is_there() {
     app.update(Message::Segment(id, Some(Box::new(segment.clone()))));
     insta::assert_snapshot!("segment", drawn(&app, SIZES[1]));
     insta::assert_snapshot!("segment_text", segment::to_text(&segment, &detail().alert, 60));
+    for size in [(1, 1), (10, 3), (20, 5), (40, 10), (79, 23)] {
+        drawn(&app, size);
+    }
     app.update(Message::Segment(uuid::Uuid::nil(), None));
     assert_eq!(app.segment(id), None, "another alert's is not shown here");
 }
