@@ -366,6 +366,71 @@ mod tests {
         assert!(backoff.wait() <= Duration::from_millis(500));
     }
 
+    /// Towards a cloud of a test's own.
+    async fn uplink(folder: &std::path::Path, cloud: axum::Router, facts: &Facts, outbox: &Outbox) -> Uplink {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, cloud).await });
+        Uplink {
+            client: Client::new(&url, None).unwrap(),
+            facts: facts.clone(),
+            outbox: outbox.clone(),
+            broker: Arc::new(crate::broker::Embedded::open(folder).await.unwrap()),
+            spilled: watch::channel(7).1,
+            heard: DevicesHeard::default(),
+            settings: watch::channel(Arc::new(Settings::default())).1,
+            time: Time {
+                clock: Clock::system(),
+                trust: watch::channel(medmon_core::noun::ClockQuality::Holdover).1,
+                machine_since: 1,
+            },
+            reference: watch::Sender::new(None),
+            texts: None,
+            rejected: watch::channel(None).1,
+            online: watch::Sender::new(false),
+        }
+    }
+
+    /// A page of a hotel's network is no verdict; a refusal of the cloud is one.
+    #[tokio::test]
+    async fn a_segment_goes_once_the_facts_have_and_a_refused_one_not_again() {
+        use axum::http::{StatusCode, header::CONTENT_TYPE};
+        use axum::routing::post;
+        use medmon_core::noun::{Fact, FactKind, Segment};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (facts, outbox) = (Facts::open(folder.path(), 0).await.unwrap(), Outbox::open(folder.path()).unwrap());
+        let alert = uuid::Uuid::from_u128(1);
+        let segment = |epoch| Segment { alert, part: 0, epoch, from_us: 0, to_us: 0, cut: false, readings: Vec::new() };
+        for epoch in 1..=3 {
+            outbox.keep_segment(segment(epoch), 0, 0).await.unwrap();
+        }
+        let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = Arc::clone(&sent);
+        let take = async move |body: axum::body::Bytes| {
+            let epoch = medmon_core::wire::segment::open(&body).unwrap().epoch;
+            log.lock().unwrap().push(epoch);
+            let refusal = format!(r#"{{"type":"{}conflict","title":"","status":409}}"#, medmon_api::problem::BASE);
+            match epoch {
+                3 => (StatusCode::CONFLICT, [(CONTENT_TYPE, medmon_api::problem::MEDIA_TYPE)], refusal),
+                2 => (StatusCode::OK, [(CONTENT_TYPE, "application/json")], r#"{"already_held":true}"#.into()),
+                _ => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/html")], "Log in to our network".into()),
+            }
+        };
+        let cloud = axum::Router::new()
+            .route(medmon_api::paths::SEGMENTS, post(take))
+            .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY));
+        let uplink = uplink(folder.path(), cloud, &facts, &outbox).await;
+        let fact = Fact::of("gateway", alert, "cleared", 0, FactKind::Cleared);
+        facts.commit(vec![fact.clone()], None, false).await.unwrap();
+        assert!(uplink.exchange(false, 0).await.is_err());
+        assert!(sent.lock().unwrap().is_empty(), "the cloud does not know the alert");
+        facts.uploaded(vec![fact]).await.unwrap();
+        assert!(uplink.exchange(false, 0).await.unwrap() && uplink.exchange(false, 0).await.unwrap());
+        assert!(uplink.exchange(false, 0).await.is_err() && uplink.exchange(false, 0).await.is_err());
+        assert_eq!(*sent.lock().unwrap(), [3, 2, 1, 1], "the newest first");
+    }
+
     /// A cloud that chokes on one envelope and understands no facts still hears the rest.
     #[tokio::test]
     async fn what_the_cloud_cannot_digest_blocks_nothing_else() {
@@ -410,29 +475,7 @@ mod tests {
             .route(medmon_api::paths::INGEST, post(ingest))
             .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY))
             .route(medmon_api::paths::HEARTBEAT, post(heartbeat));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, cloud).await });
-
-        let (_settings, in_force) = watch::channel(Arc::new(Settings::default()));
-        let uplink = Uplink {
-            client: Client::new(&url, None).unwrap(),
-            facts: facts.clone(),
-            outbox: outbox.clone(),
-            broker: Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap()),
-            spilled: watch::channel(7).1,
-            heard: DevicesHeard::default(),
-            settings: in_force,
-            time: Time {
-                clock: Clock::system(),
-                trust: watch::channel(medmon_core::noun::ClockQuality::Holdover).1,
-                machine_since: 1,
-            },
-            reference: watch::Sender::new(None),
-            texts: None,
-            rejected: watch::channel(None).1,
-            online: watch::Sender::new(false),
-        };
+        let uplink = uplink(folder.path(), cloud, &facts, &outbox).await;
         assert!(uplink.exchange(true, 0).await.is_err(), "it is tried again");
         assert_eq!(beats.load(std::sync::atomic::Ordering::Relaxed), 1);
         let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();
