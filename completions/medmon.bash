@@ -435,7 +435,7 @@ _medmon() {
             return 0
             ;;
         medmon__subcmd__alert__subcmd__show)
-            opts="-o -q -v -h --output --quiet --url --config --no-color --lang --verbose --yes --help"
+            opts="-o -q -v -h --segment --output --quiet --url --config --no-color --lang --verbose --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -532,6 +532,7 @@ complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_sub
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l segment -d 'The raw readings around it instead: a line per sensor on a terminal, rows in a pipe, -o wide or csv'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Ids only'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -l no-color -d 'No colours; the dashboard then says all by marks and words'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say which server, and what lies behind an error'

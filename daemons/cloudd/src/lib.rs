@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod records;
 pub mod refusal;
+pub mod segments;
 pub mod settings;
 pub mod vitals;
 

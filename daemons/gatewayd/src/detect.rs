@@ -22,6 +22,7 @@ use crate::drill;
 use crate::facts::Facts;
 use crate::radio::RadioState;
 use crate::seen::Seen;
+use crate::segment::Tap;
 
 const NAME: &str = "detect";
 const TICK_US: i64 = 500_000;
@@ -75,8 +76,8 @@ impl State {
         ended.into_iter().map(|(_, alert)| fact(alert, "cleared", now.utc_us, FactKind::Cleared)).collect()
     }
 
-    /// Takes a reading in, unless it was there. Nobody's readings are nobody's alerts.
-    fn take(&mut self, delivery: &Delivery, settings: &Settings, install: Uuid) -> Vec<Fact> {
+    /// Takes a reading in, unless it was there. Nobody's readings are nobody's alerts. Who keeps what fired gets it too.
+    fn take(&mut self, delivery: &Delivery, settings: &Settings, install: Uuid, tap: &Tap) -> Vec<Fact> {
         // A session's offsets grow; those of the next have nothing to do with them.
         if delivery.offset > 0 {
             self.offset = delivery.offset;
@@ -88,6 +89,7 @@ impl State {
         if reading.vital == Vital::GATEWAY {
             return vec![drill::raised(reading, settings, install)];
         }
+        tap.give(reading);
         let findings = self.detectors.reading(reading, settings);
         let at = Moment { mono_us: reading.mono_us, utc_us: reading.utc_us };
         findings.into_iter().filter_map(|finding| self.fact(finding, at, settings, install)).collect()
@@ -163,6 +165,7 @@ pub async fn run(
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
     radio: watch::Receiver<RadioState>,
+    tap: Tap,
     clock: Clock,
     stop: CancellationToken,
 ) {
@@ -202,7 +205,7 @@ pub async fn run(
             unsaved = true;
         }
         for delivery in arrived {
-            new.extend(state.take(&delivery, &now, install));
+            new.extend(state.take(&delivery, &now, install, &tap));
             unsaved = true;
         }
         // Also in a flood of readings: who is silent is found by time alone.
@@ -337,7 +340,8 @@ mod tests {
             let radio = watch::channel(RadioState::Starting).1;
             let (bypass, past) = mpsc::channel(1);
             let (own, clock, token) = (facts.clone(), Clock::system(), stop.clone());
-            let stage = run(Uuid::nil(), state, deliveries, past, broker, own, in_force, radio, clock, token);
+            let tap = crate::segment::tap().0;
+            let stage = run(Uuid::nil(), state, deliveries, past, broker, own, in_force, radio, tap, clock, token);
             let stage = tokio::spawn(async move {
                 stage.await;
                 drop(bypass);

@@ -1,5 +1,5 @@
 //! DISK: the gateway's own share of its disk. When it is nearly used up, what is worth least goes first: envelopes that
-//! the cloud has, raw bursts and then other raw readings that are windows already, and only then what nobody else has.
+//! the cloud has, raw bursts and segments, then other raw readings that are windows already, and only then what nobody else has.
 //! That is a loss: it becomes a gap, which travels and is drawn. When it is others who fill the volume, what is a loss is
 //! not given up for them. Texts, facts and open windows are never given up, and this program writes no log files.
 
@@ -138,6 +138,7 @@ impl Disk {
             Step::Acknowledged => self.outbox.give_up_acknowledged(CHUNK / 50).await?,
             Step::Unsent => self.outbox.give_up_unsent(CHUNK / 50).await?,
             Step::Held => self.outbox.give_up_held(CHUNK).await?,
+            Step::Segments => self.outbox.give_up_segments(CHUNK / 500).await?,
             Step::Raw(worth) => {
                 let (rows, lost) = self.broker.give_up(worth, CHUNK).await?;
                 unsaid.extend(lost);
@@ -181,6 +182,8 @@ impl Disk {
 enum Step {
     /// Envelopes that the cloud has.
     Acknowledged,
+    /// Raw readings around alerts.
+    Segments,
     /// Raw readings.
     Raw(Worth),
     /// Envelopes that it does not have, oldest first.
@@ -189,9 +192,10 @@ enum Step {
     Held,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step::Acknowledged,
     Step::Raw(Worth::Bursts),
+    Step::Segments,
     Step::Raw(Worth::Taken),
     Step::Unsent,
     Step::Held,

@@ -1,5 +1,5 @@
 //! gatewayd: the gateway in the home. Files in the order the data flows:
-//! radio → collect (quality) → publish (spill) → broker → detect → notify · downsample → outbox → uplink · settings ·
+//! radio → collect (quality) → publish (spill) → broker → detect → segment · notify · downsample → outbox → uplink · settings ·
 //! time · disk · health · local
 
 pub mod battery;
@@ -21,6 +21,7 @@ pub mod publish;
 pub mod quality;
 pub mod radio;
 pub mod seen;
+pub mod segment;
 pub mod selftest;
 pub mod settings;
 pub mod spill;
@@ -260,6 +261,9 @@ impl Gateway {
                 heard.clone(),
             ),
         );
+        let (tap, feed) = segment::tap();
+        let segment = segment::run(feed, outbox.clone(), facts.clone(), in_force.clone(), clock.clone(), drain.clone());
+        let segment = stages.spawn("segment", segment);
         let detect = stages.spawn(
             "detect",
             detect::run(
@@ -271,6 +275,7 @@ impl Gateway {
                 facts.clone(),
                 in_force.clone(),
                 heard_radio,
+                tap,
                 clock.clone(),
                 drained.clone(),
             ),
@@ -349,6 +354,7 @@ impl Gateway {
             let _ = tokio::time::timeout(LOSSES, disk_stage).await;
             drain.cancel();
             let _ = downsample.await;
+            let _ = segment.await;
             drained.cancel();
             let _ = detect.await;
             if let Some(uplink) = uplink {

@@ -1,4 +1,4 @@
-//! The outbox: sealed envelopes until the cloud's verdict, and a week beyond it in case the cloud asks again. Beside them
+//! The outbox: sealed envelopes and segments until the cloud's verdict, and a week beyond it in case the cloud asks again. Beside them
 //! what waits to be sealed: DOWNSAMPLE's state, readings whose time is not known yet, and what was lost (gaps).
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::OptionalExtension as _;
 
-use medmon_core::noun::{Envelope, Gap, Ieee, Reading, UtcUs, Verdict, Vital};
+use medmon_core::noun::{Envelope, Gap, Ieee, Reading, Segment, UtcUs, Verdict, Vital};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
@@ -40,10 +40,24 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX gap_waiting ON gap (id) WHERE sealed = 0;
 ",
+    "
+    CREATE TABLE segment (
+        part INTEGER PRIMARY KEY AUTOINCREMENT,
+        alert BLOB NOT NULL,
+        body BLOB NOT NULL,
+        sealed_us INTEGER NOT NULL,
+        -- 0: the cloud does not have it; 1: it has; 2: it does not take it
+        uploaded INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX segment_waiting ON segment (part) WHERE uploaded = 0;
+",
 ];
 
 /// A week: a cloud restored from a backup can ask for them again.
 const KEEP_US: i64 = 7 * 86_400_000_000;
+
+/// Segments that stay after the cloud had them.
+const SEGMENTS_KEPT: i64 = 200;
 
 /// Gaps that stay listed after they were sealed.
 const GAPS_KEPT: i64 = 1000;
@@ -262,6 +276,48 @@ impl Outbox {
             .await
     }
 
+    /// Numbers a segment, seals it around what fired, and keeps it.
+    pub async fn keep_segment(&self, segment: Segment, around_us: UtcUs, now_us: UtcUs) -> Result<(), sqlite::Error> {
+        self.database
+            .write(move |db| {
+                let insert = "INSERT INTO segment (alert, body, sealed_us) VALUES (?1, x'', ?2)";
+                db.execute(insert, (segment.alert.as_bytes(), now_us))?;
+                let part = db.last_insert_rowid();
+                let body = wire::segment::seal(Segment { part: part as u64, ..segment }, around_us);
+                db.execute("UPDATE segment SET body = ?2 WHERE part = ?1", (part, body))?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The newest segment that the cloud does not have: its part and its bytes.
+    pub async fn segment_waiting(&self) -> Result<Option<(i64, Vec<u8>)>, sqlite::Error> {
+        let sql = "SELECT part, body FROM segment WHERE uploaded = 0 ORDER BY part DESC LIMIT 1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.database.read(move |db| Ok(db.query_row(sql, (), row).optional()?)).await
+    }
+
+    /// The cloud has a segment, or will never take it. Lets go what was sealed a week ago, and more than 200.
+    pub async fn settle_segment(&self, part: i64, taken: bool, now_us: UtcUs) -> Result<(), sqlite::Error> {
+        self.database
+            .write(move |db| {
+                let state = if taken { 1 } else { 2 };
+                db.execute("UPDATE segment SET uploaded = ?2 WHERE part = ?1", (part, state))?;
+                let old = "DELETE FROM segment WHERE uploaded > 0 AND (sealed_us < ?1 OR part NOT IN
+                           (SELECT part FROM segment WHERE uploaded > 0 ORDER BY part DESC LIMIT ?2))";
+                db.execute(old, (now_us - KEEP_US, SEGMENTS_KEPT))?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Gives segments up, those first that the cloud has. What is in them are windows already.
+    pub async fn give_up_segments(&self, limit: u32) -> Result<u64, sqlite::Error> {
+        let sql = "DELETE FROM segment WHERE part IN
+                   (SELECT part FROM segment ORDER BY uploaded = 0, part LIMIT ?1)";
+        self.database.write(move |db| Ok(db.execute(sql, [limit])? as u64)).await
+    }
+
     /// Gives freed pages back to the disk.
     pub async fn give_back(&self) -> Result<(), sqlite::Error> {
         self.database.give_back().await
@@ -376,6 +432,35 @@ mod tests {
         let outbox = Outbox::open(folder.path()).unwrap();
         assert_eq!(outbox.next_sequence().await.unwrap(), 4);
         assert_eq!(outbox.depth().await.unwrap().waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn segments_are_numbered_once_settled_once_and_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        let (alert, readings) = (Uuid::from_u128(1), vec![crate::tests::reading(1)]);
+        let segment = Segment { alert, part: 0, epoch: 1, from_us: 0, to_us: 9, cut: false, readings };
+        let part = async || outbox.segment_waiting().await.unwrap().map(|(part, _)| part);
+        for sealed_us in 0..203 {
+            outbox.keep_segment(segment.clone(), 0, sealed_us).await.unwrap();
+        }
+        let (newest, body) = outbox.segment_waiting().await.unwrap().unwrap();
+        let opened = wire::segment::open(&body).unwrap();
+        assert_eq!((newest, &opened), (203, &Segment { part: 203, ..segment.clone() }));
+        let rows = async || {
+            let count = "SELECT count(*) FROM segment";
+            outbox.database.read(move |db| Ok::<i64, sqlite::Error>(db.query_row(count, (), |row| row.get(0))?)).await
+        };
+        for settled in (2..=203).rev() {
+            outbox.settle_segment(settled, settled != 9, 0).await.unwrap();
+        }
+        assert_eq!((part().await, rows().await.unwrap()), (Some(1), 201));
+        assert_eq!(outbox.give_up_segments(200).await.unwrap(), 200);
+        assert_eq!(part().await, Some(1), "what the cloud does not have goes last");
+        outbox.settle_segment(1, true, KEEP_US + 10).await.unwrap();
+        assert_eq!(rows().await.unwrap(), 0);
+        outbox.keep_segment(segment, 0, 0).await.unwrap();
+        assert_eq!(part().await, Some(204), "no number comes twice");
     }
 
     #[tokio::test]

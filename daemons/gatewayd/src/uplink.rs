@@ -1,4 +1,4 @@
-//! UPLINK: facts first, then envelopes, newest first, until the cloud has given its verdict on each.
+//! UPLINK: facts first, then envelopes, then segments, newest first, until the cloud has given its verdict on each.
 //!
 //! Everything waits on disk; a cloud that is away costs nothing but time.
 
@@ -150,7 +150,7 @@ impl Uplink {
         }
     }
 
-    /// Heartbeat if due, facts, envelopes. `true`: there is more.
+    /// Heartbeat if due, facts, envelopes, a segment. `true`: there is more.
     async fn exchange(&self, heartbeat: bool, uptime_s: i64) -> Result<bool, Error> {
         // What the cloud cannot digest of one kind holds back neither the sign of life nor the other kind.
         let facts = self.push_facts().await;
@@ -168,7 +168,8 @@ impl Uplink {
             self.reference.send_replace(Some(Reference { mono_us, utc_us: answer.utc_us, within_us }));
         }
         let more = self.push_envelopes().await?;
-        facts.map(|()| more)
+        facts?;
+        Ok(self.push_segment().await? || more)
     }
 
     async fn push_facts(&self) -> Result<(), Error> {
@@ -226,6 +227,25 @@ impl Uplink {
         if later { Err(Error::Later) } else { Ok(()) }
     }
 
+    /// Sends one. `true`: there may be more. One that the cloud refuses stays here and is not sent again.
+    async fn push_segment(&self) -> Result<bool, Error> {
+        // The cloud has to know the alert.
+        if !self.facts.waiting(1).await?.is_empty() {
+            return Ok(true);
+        }
+        let Some((part, sealed)) = self.outbox.segment_waiting().await? else { return Ok(false) };
+        let taken = match self.client.push_segment(sealed).await {
+            Ok(_) => true,
+            Err(error) if error.problem().is_some() && is_refused(&error) => {
+                tracing::warn!(part, %error, "the cloud does not take a segment; it stays here only");
+                false
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.outbox.settle_segment(part, taken, self.time.clock.utc_us()).await?;
+        Ok(true)
+    }
+
     async fn heartbeat(&self, uptime_s: i64) -> Result<Heartbeat, sqlite::Error> {
         let settings = Arc::clone(&self.settings.borrow());
         let (depth, outbox, now) = (self.broker.depth().await, self.outbox.depth().await?, self.time.clock.utc_us());
@@ -274,6 +294,11 @@ impl Uplink {
 /// Whether the cloud is there and refuses what was sent, rather than who sends it.
 fn is_about_content(error: &medmon_api::Error) -> bool {
     matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Failed)
+}
+
+/// Whether the same would be refused again.
+fn is_refused(error: &medmon_api::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::NotFound)
 }
 
 /// Follows what the ward says of this gateway's alerts, until `stop`.
@@ -345,6 +370,72 @@ mod tests {
         assert!(backoff.wait() <= Duration::from_millis(500));
     }
 
+    /// Towards a cloud of a test's own.
+    async fn uplink(folder: &std::path::Path, cloud: axum::Router, facts: &Facts, outbox: &Outbox) -> Uplink {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, cloud).await });
+        Uplink {
+            client: Client::new(&url, None).unwrap(),
+            facts: facts.clone(),
+            outbox: outbox.clone(),
+            broker: Arc::new(crate::broker::Embedded::open(folder).await.unwrap()),
+            spilled: watch::channel(7).1,
+            heard: DevicesHeard::default(),
+            settings: watch::channel(Arc::new(Settings::default())).1,
+            time: Time {
+                clock: Clock::system(),
+                trust: watch::channel(medmon_core::noun::ClockQuality::Holdover).1,
+                machine_since: 1,
+            },
+            reference: watch::Sender::new(None),
+            texts: None,
+            modem_only: false,
+            rejected: watch::channel(None).1,
+            online: watch::Sender::new(false),
+        }
+    }
+
+    /// A page of a hotel's network is no verdict; a refusal of the cloud is one.
+    #[tokio::test]
+    async fn a_segment_goes_once_the_facts_have_and_a_refused_one_not_again() {
+        use axum::http::{StatusCode, header::CONTENT_TYPE};
+        use axum::routing::post;
+        use medmon_core::noun::{Fact, FactKind, Segment};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (facts, outbox) = (Facts::open(folder.path(), 0).await.unwrap(), Outbox::open(folder.path()).unwrap());
+        let alert = uuid::Uuid::from_u128(1);
+        let segment = |epoch| Segment { alert, part: 0, epoch, from_us: 0, to_us: 0, cut: false, readings: Vec::new() };
+        for epoch in 1..=3 {
+            outbox.keep_segment(segment(epoch), 0, 0).await.unwrap();
+        }
+        let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = Arc::clone(&sent);
+        let take = async move |body: axum::body::Bytes| {
+            let epoch = medmon_core::wire::segment::open(&body).unwrap().epoch;
+            log.lock().unwrap().push(epoch);
+            let refusal = format!(r#"{{"type":"{}conflict","title":"","status":409}}"#, medmon_api::problem::BASE);
+            match epoch {
+                3 => (StatusCode::CONFLICT, [(CONTENT_TYPE, medmon_api::problem::MEDIA_TYPE)], refusal),
+                2 => (StatusCode::OK, [(CONTENT_TYPE, "application/json")], r#"{"already_held":true}"#.into()),
+                _ => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/html")], "Log in to our network".into()),
+            }
+        };
+        let cloud = axum::Router::new()
+            .route(medmon_api::paths::SEGMENTS, post(take))
+            .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY));
+        let uplink = uplink(folder.path(), cloud, &facts, &outbox).await;
+        let fact = Fact::of("gateway", alert, "cleared", 0, FactKind::Cleared);
+        facts.commit(vec![fact.clone()], None, false).await.unwrap();
+        assert!(uplink.exchange(false, 0).await.is_err());
+        assert!(sent.lock().unwrap().is_empty(), "the cloud does not know the alert");
+        facts.uploaded(vec![fact]).await.unwrap();
+        assert!(uplink.exchange(false, 0).await.unwrap() && uplink.exchange(false, 0).await.unwrap());
+        assert!(uplink.exchange(false, 0).await.is_err() && uplink.exchange(false, 0).await.is_err());
+        assert_eq!(*sent.lock().unwrap(), [3, 2, 1, 1], "the newest first");
+    }
+
     /// A cloud that chokes on one envelope and understands no facts still hears the rest.
     #[tokio::test]
     async fn what_the_cloud_cannot_digest_blocks_nothing_else() {
@@ -389,30 +480,7 @@ mod tests {
             .route(medmon_api::paths::INGEST, post(ingest))
             .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY))
             .route(medmon_api::paths::HEARTBEAT, post(heartbeat));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, cloud).await });
-
-        let (_settings, in_force) = watch::channel(Arc::new(Settings::default()));
-        let mut uplink = Uplink {
-            client: Client::new(&url, None).unwrap(),
-            facts: facts.clone(),
-            outbox: outbox.clone(),
-            broker: Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap()),
-            spilled: watch::channel(7).1,
-            heard: DevicesHeard::default(),
-            settings: in_force,
-            time: Time {
-                clock: Clock::system(),
-                trust: watch::channel(medmon_core::noun::ClockQuality::Holdover).1,
-                machine_since: 1,
-            },
-            reference: watch::Sender::new(None),
-            texts: None,
-            modem_only: false,
-            rejected: watch::channel(None).1,
-            online: watch::Sender::new(false),
-        };
+        let uplink = uplink(folder.path(), cloud, &facts, &outbox).await;
         assert!(uplink.exchange(true, 0).await.is_err(), "it is tried again");
         assert_eq!(beats.load(std::sync::atomic::Ordering::Relaxed), 1);
         let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();

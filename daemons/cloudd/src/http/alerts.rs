@@ -1,10 +1,10 @@
-//! Alerts: lists, one with its facts, and the ward's answers.
+//! Alerts: lists, one with its facts, its segment, and the ward's answers.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use medmon_api::alert::{Ack, Alert, AlertDetail, AlertQuery, Silence};
+use medmon_api::alert::{Ack, Alert, AlertDetail, AlertQuery, AlertSegment, Silence};
 use medmon_api::{Page, PageQuery, paths};
 use medmon_core::noun::{Action, Resource};
 use rusqlite::Connection;
@@ -16,6 +16,7 @@ use super::{App, commit};
 use crate::alerts as rules;
 use crate::records::{Caller, alert};
 use crate::refusal::Refusal;
+use crate::segments;
 
 /// Alerts that the caller may see, newest first.
 #[utoipa::path(get, path = paths::ALERTS, tag = "alerts", operation_id = "list_alerts", params(AlertQuery, PageQuery), responses((status = 200, description = "Alerts", body = Page<Alert>)))]
@@ -63,6 +64,13 @@ fn pages(
 #[utoipa::path(get, path = paths::ALERT, tag = "alerts", operation_id = "show_alert", params(("id" = Uuid, Path)), responses((status = 200, description = "The alert", body = AlertDetail)))]
 pub async fn show(State(app): State<App>, caller: Caller, At(id): At<Uuid>) -> Result<Json<AlertDetail>, Refusal> {
     app.records.read(move |db| rules::detail(db, &caller, id)).await.map(Json)
+}
+
+/// The raw readings around it at full rate. Not found while the gateway has not sent them: some minutes after the raising.
+#[utoipa::path(get, path = paths::ALERT_SEGMENT, tag = "alerts", operation_id = "alert_segment", params(("id" = Uuid, Path)), responses((status = 200, description = "A series for each vital of each device", body = AlertSegment)))]
+pub async fn segment(State(app): State<App>, caller: Caller, At(id): At<Uuid>) -> Result<Json<AlertSegment>, Refusal> {
+    let parts = app.records.read(move |db| segments::parts(db, &caller, id)).await?;
+    segments::show(&parts)?.map(Json).ok_or_else(|| Refusal::not_found("segment yet of alert", id))
 }
 
 /// The ward takes care of it: paging stops for this episode until it worsens.

@@ -1,4 +1,4 @@
-//! What a gateway itself calls: enrol, ingest, settings, facts, heartbeat.
+//! What a gateway itself calls: enrol, ingest, settings, facts, segments, heartbeat.
 
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use medmon_api::frames::{self, MAX_BODY};
 use medmon_api::gateway::{
-    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Heartbeat, HeartbeatAnswer, WaitQuery,
+    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Heartbeat, HeartbeatAnswer, SegmentTaken,
+    WaitQuery,
 };
 use medmon_api::paths;
 use medmon_core::noun::{Principal, Role};
+use medmon_core::wire::segment::MAX_BYTES as MAX_SEGMENT;
 use rusqlite::Connection;
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,7 +23,7 @@ use super::App;
 use super::extract::{Ask, Body, GatewayCaller, read};
 use crate::records::{Caller, contact, fact, gateway};
 use crate::refusal::Refusal;
-use crate::{alerts, ingest as rules, settings as document};
+use crate::{alerts, ingest as rules, segments, settings as document};
 
 /// Longest waits of long polls, s.
 const MAX_SETTINGS_WAIT_S: u32 = 60;
@@ -125,6 +127,23 @@ pub async fn push_facts(
         alerts::take(tx, gateway, site, &body.value)
     };
     app.write(who.caller, work).await.map(Json)
+}
+
+/// A segment: the raw readings around an alert of this gateway, as it was sealed, 256 kB at most.
+///
+/// The same again changes nothing. What is refused will not be taken later either, unless the cloud is busy.
+#[utoipa::path(post, path = paths::SEGMENTS, tag = "gateway", operation_id = "push_segment", request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "A sealed segment"), responses((status = 200, description = "It is durable", body = SegmentTaken)))]
+pub async fn push_segment(
+    State(app): State<App>,
+    who: GatewayCaller,
+    request: Request,
+) -> Result<Json<SegmentTaken>, Refusal> {
+    let permit = app.ingests.try_acquire();
+    let Ok(_permit) = permit else { return Err(Refusal::Busy("many gateways send at once")) };
+    let (parts, body) = request.into_parts();
+    let sealed = read(&app, &parts.headers, body, MAX_SEGMENT).await?;
+    let gateway = who.gateway;
+    app.write(who.caller, move |tx| segments::take(tx, gateway, &sealed)).await?.map(Json)
 }
 
 /// A sign of life: confirms the binding whose epoch it names, and which Settings are in force.

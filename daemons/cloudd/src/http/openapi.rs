@@ -50,6 +50,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(alerts::of_patient))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::show))
+        .routes(routes!(alerts::segment))
         .routes(routes!(alerts::ack))
         .routes(routes!(alerts::silence))
         .routes(routes!(board::show))
@@ -62,6 +63,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(gateway::ingest))
         .routes(routes!(gateway::settings))
         .routes(routes!(gateway::pull_facts, gateway::push_facts))
+        .routes(routes!(gateway::push_segment))
         .routes(routes!(gateway::heartbeat))
         .routes(routes!(gateway::contact_now))
 }

@@ -20,6 +20,7 @@ pub mod patient;
 pub mod principal;
 pub mod report;
 pub mod schema;
+pub mod segment;
 pub mod ward;
 
 use std::cell::RefCell;

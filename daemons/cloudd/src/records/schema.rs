@@ -249,4 +249,15 @@ ALTER TABLE alert ADD COLUMN pages BIGINT NOT NULL DEFAULT 0;
 UPDATE alert SET pages = 1 WHERE open = 1 AND priority = 3;
 CREATE INDEX alert_pages ON alert (gateway) WHERE pages > 0;
 ",
+    "
+CREATE TABLE segment (
+    -- raw readings around alerts, as they were sealed
+    alert BLOB NOT NULL REFERENCES alert (id),
+    part BIGINT NOT NULL,
+    gateway BLOB NOT NULL,
+    body BLOB NOT NULL,
+    received_us BIGINT NOT NULL,
+    PRIMARY KEY (alert, part)
+);
+",
 ];

@@ -4,20 +4,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Subcommand;
-use medmon_api::alert::{Ack, Alert, AlertDetail, AlertQuery, Silence};
+use medmon_api::alert::{Ack, Alert, AlertDetail, AlertQuery, AlertSegment, RawSeries, Silence};
 use medmon_api::patient::PatientQuery;
 use medmon_api::{Client, ErrorKind, PageQuery};
 use medmon_core::noun::Priority;
+use serde::Serialize;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{by_name, name};
-use crate::args::Span;
+use crate::args::{Output, Span};
 use crate::fail::{Exit, fail};
 use crate::find;
 use crate::print::{self, Column, column, wide};
 use crate::session::Session;
-use crate::tui::draw::facts;
+use crate::tui::draw::{facts, segment as raw};
 use crate::tui::words::Words;
 use crate::when;
 
@@ -48,6 +49,9 @@ pub enum Verb {
     Show {
         /// Id or unique prefix
         alert: String,
+        /// The raw readings around it instead: a line per sensor on a terminal, rows in a pipe, -o wide or csv
+        #[arg(long)]
+        segment: bool,
     },
     /// The ward takes care of it
     Ack {
@@ -99,7 +103,11 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let names = names(session, &client).await?;
             session.out.list(&alerts, |alert| alert.id.to_string(), &columns(session, &names), "No alerts.")
         }
-        Verb::Show { alert } => {
+        Verb::Show { alert, segment: true } => {
+            let id = find::alert(&client, &alert).await?;
+            segment(session, &client.alert(id).await?.alert, &client.segment(id).await?)
+        }
+        Verb::Show { alert, segment: false } => {
             let alert = client.alert(find::alert(&client, &alert).await?).await?;
             let names = names(session, &client).await?;
             show(session, &alert, &names)
@@ -193,6 +201,51 @@ fn show(session: &Session, alert: &AlertDetail, names: &HashMap<Uuid, String>) -
         format!("{at}  {}  ({})", facts::words(fact, &alert.alert, words, session.zone()), fact.author)
     });
     print::text(&format!("\n{}", lines.collect::<Vec<_>>().join("\n")))
+}
+
+/// One raw value as a row.
+#[derive(Serialize)]
+struct Raw<'a> {
+    at: jiff::Timestamp,
+    value: f64,
+    axes: Option<[f64; 3]>,
+    series: &'a RawSeries,
+}
+
+fn rows(series: &RawSeries) -> impl Iterator<Item = Raw<'_>> {
+    let row = |(index, (at, value)): (usize, &(jiff::Timestamp, f64))| Raw {
+        at: *at,
+        value: *value,
+        axes: series.axes.get(index).copied(),
+        series,
+    };
+    series.points.iter().enumerate().map(row)
+}
+
+fn segment(session: &Session, alert: &Alert, segment: &AlertSegment) -> anyhow::Result<()> {
+    if session.out.is_json() {
+        return session.out.document(segment);
+    }
+    if segment.cut {
+        eprintln!("Readings of this span are missing: too many, or the gateway was stopped.");
+    }
+    if session.out.is_terminal() && session.out.format() == Output::Table {
+        let (from, to) = (session.out.time(segment.from), session.out.time(segment.to));
+        let width = ratatui::crossterm::terminal::size().map_or(100, |(width, _)| width.clamp(40, 200));
+        return print::text(&format!("{from} to {to}\n{}", raw::to_text(segment, alert, width.into())));
+    }
+    let rows: Vec<_> = segment.series.iter().flat_map(rows).collect();
+    let axis = |index: usize| move |raw: &Raw<'_>| raw.axes.map(|axes| axes[index].to_string()).unwrap_or_default();
+    let columns = [
+        column("vital", |raw: &Raw<'_>| raw.series.vital.to_string()),
+        column("value", |raw: &Raw<'_>| raw.value.to_string()),
+        column("unit", |raw: &Raw<'_>| raw.series.unit.clone()),
+        wide("device", |raw: &Raw<'_>| raw.series.device.to_string()),
+        wide("x", axis(0)),
+        wide("y", axis(1)),
+        wide("z", axis(2)),
+    ];
+    session.out.list_by("at", &rows, |raw| raw.at.to_string(), &columns, "Nothing was read around it.")
 }
 
 fn columns<'a>(session: &'a Session, names: &'a HashMap<Uuid, String>) -> Vec<Column<'a, Alert>> {

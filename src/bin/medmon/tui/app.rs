@@ -5,7 +5,7 @@ mod act;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use medmon_api::alert::{Alert, AlertDetail};
+use medmon_api::alert::{Alert, AlertDetail, AlertSegment};
 use medmon_api::board::{Board, BoardRow, Section};
 use medmon_api::event::{Event, EventKind};
 use medmon_api::feeling::Feeling;
@@ -18,6 +18,7 @@ use tui_input::Input;
 use uuid::Uuid;
 
 use super::PhoneLine;
+use super::draw::segment;
 use super::words::Words;
 
 /// Older than this, what the board shows is not how it is.
@@ -67,6 +68,8 @@ pub enum Message {
     Record(Box<Record>),
     /// An alert's screen.
     Alert(Box<AlertDetail>),
+    /// The raw readings around an alert; `None` = not uploaded yet.
+    Segment(Uuid, Option<Box<AlertSegment>>),
     /// An alert was acknowledged.
     Acknowledged(Box<Alert>),
     /// An alert was silenced.
@@ -96,6 +99,8 @@ pub enum Command {
     LoadRecord(Uuid),
     /// Ask for an alert's screen.
     LoadAlert(Uuid),
+    /// Ask for the raw readings around it.
+    LoadSegment(Uuid),
     /// Acknowledge for the ward.
     Acknowledge(Uuid),
     /// Silence.
@@ -209,6 +214,7 @@ pub struct App {
     pub record: Option<Record>,
     /// The newest alert's screen.
     pub detail: Option<AlertDetail>,
+    segment: Option<(Uuid, Option<Box<AlertSegment>>)>,
     note: Option<Note>,
     /// Texts, oldest first.
     pub phone: Vec<PhoneLine>,
@@ -236,6 +242,7 @@ impl App {
             overlay: None,
             record: None,
             detail: None,
+            segment: None,
             note: None,
             phone: Vec::new(),
             quit: false,
@@ -255,7 +262,12 @@ impl App {
             Message::Unanswered(why) => self.unanswered = Some(why),
             Message::Hint(event) => commands.extend(self.hint(event)),
             Message::Record(record) => self.record = Some(*record),
-            Message::Alert(detail) => self.detail = Some(*detail),
+            Message::Alert(detail) => {
+                let alert = &detail.alert;
+                commands.extend(segment::has(alert).then_some(Command::LoadSegment(alert.id)));
+                self.detail = Some(*detail);
+            }
+            Message::Segment(alert, segment) => self.segment = Some((alert, segment)),
             Message::Acknowledged(alert) => {
                 self.say(self.look.words.done_acknowledged, false);
                 commands.extend(self.reload(alert.id));
@@ -366,6 +378,17 @@ impl App {
     /// The line for the user, while it is fresh.
     pub fn note(&self) -> Option<&Note> {
         self.note.as_ref()
+    }
+
+    /// The raw readings around an alert, if they came.
+    pub fn segment(&self, alert: Uuid) -> Option<&AlertSegment> {
+        let (_, segment) = self.segment.as_ref().filter(|(of, _)| *of == alert)?;
+        segment.as_deref()
+    }
+
+    /// Whether they were asked for and are not uploaded yet.
+    pub fn has_no_segment(&self, alert: Uuid) -> bool {
+        matches!(self.segment, Some((of, None)) if of == alert)
     }
 
     /// Where one is.

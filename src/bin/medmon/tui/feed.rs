@@ -11,7 +11,7 @@ use medmon_api::alert::{Ack, AlertQuery, Silence};
 use medmon_api::event::EventKind;
 use medmon_api::report::NewReport;
 use medmon_api::vitals::SeriesQuery;
-use medmon_api::{Client, PageQuery};
+use medmon_api::{Client, ErrorKind, PageQuery};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
@@ -139,6 +139,11 @@ async fn carry_out(client: &Client, command: Command) -> Message {
         },
         Command::LoadAlert(alert) => match client.alert(alert).await {
             Ok(alert) => Message::Alert(Box::new(alert)),
+            Err(error) => failed(&error),
+        },
+        Command::LoadSegment(alert) => match client.segment(alert).await {
+            Ok(segment) => Message::Segment(alert, Some(Box::new(segment))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Message::Segment(alert, None),
             Err(error) => failed(&error),
         },
         Command::Acknowledge(alert) => match client.acknowledge(alert, &Ack::default()).await {

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use medmon_api::alert::{Acknowledgement, Alert, AlertDetail, Notice};
+use medmon_api::alert::{Acknowledgement, Alert, AlertDetail, AlertSegment, Notice, RawSeries};
 use medmon_api::board::{Board, BoardGateway, BoardRow, Counts, Section};
 use medmon_api::feeling::Feeling;
 use medmon_api::limits::{InForce, LimitValue};
@@ -252,6 +252,32 @@ pub fn detail() -> AlertDetail {
         fact(4, 20, acknowledged),
     ];
     AlertDetail { alert, facts }
+}
+
+/// What fired it: an impact, with a hole in the heart rate.
+pub fn segment() -> AlertSegment {
+    let from = ago(190);
+    let at = |ms: i64| from + SignedDuration::from_millis(ms);
+    let norm = |index: i64| match index {
+        1198..1204 => 4.1,
+        ..1198 => 1.0 + ((index * 7) % 13) as f64 / 40.0,
+        _ => 1.0,
+    };
+    let rate = |second: &i64| !(240..300).contains(second);
+    let rates = (0..420).step_by(2).filter(rate).map(|second| (at(second * 1000), 80.0 + (second / 20) as f64));
+    let series = |vital: Vital, points| {
+        let unit = vital.unit().to_owned();
+        RawSeries { vital, device: Ieee(vital.0.into()), unit, points, axes: Vec::new() }
+    };
+    AlertSegment {
+        from,
+        to: at(420_000),
+        cut: true,
+        series: vec![
+            series(Vital::HEART_RATE, rates.collect()),
+            series(Vital::ACCELERATION, (0..4200).map(|index| (at(index * 100), norm(index))).collect()),
+        ],
+    }
 }
 
 /// A dashboard that nothing has reached yet.

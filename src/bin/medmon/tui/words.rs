@@ -72,6 +72,9 @@ pub struct Words {
     pub pending_since: &'static str,
     pub unconfirmed: &'static str,
     pub limits: &'static str,
+    pub onset: &'static str,
+    pub incomplete: &'static str,
+    pub no_segment: &'static str,
 }
 
 impl Words {
@@ -281,6 +284,9 @@ static EN: Words = Words {
     pending_since: "settings pending since",
     unconfirmed: "binding not confirmed",
     limits: "limits",
+    onset: "onset",
+    incomplete: "incomplete",
+    no_segment: "raw readings: not uploaded yet",
 };
 
 static FR: Words = Words {
@@ -350,4 +356,7 @@ static FR: Words = Words {
     pending_since: "réglages en attente depuis",
     unconfirmed: "liaison non confirmée",
     limits: "limites",
+    onset: "début",
+    incomplete: "incomplet",
+    no_segment: "mesures brutes : pas encore transmises",
 };

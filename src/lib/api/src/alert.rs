@@ -1,7 +1,7 @@
 //! Alerts as people see them: the fold of their facts, with names filled in.
 
 use jiff::Timestamp;
-use medmon_core::noun::{Class, Condition, Direction, Fact, Priority, Vital};
+use medmon_core::noun::{Class, Condition, Direction, Fact, Ieee, Priority, Vital};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -107,6 +107,40 @@ pub struct AlertDetail {
     /// Its facts, oldest first, in the core's own form (`at_us`: µs UTC).
     #[schema(value_type = Vec<Object>)]
     pub facts: Vec<Fact>,
+}
+
+/// The raw readings around an alert, from 2 min before the onset to 5 min after the raising.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertSegment {
+    /// From.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// To.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Timestamp,
+    /// Readings of that span are known to be missing.
+    pub cut: bool,
+    /// One for each vital of each device.
+    pub series: Vec<RawSeries>,
+}
+
+/// What one device said of one vital.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RawSeries {
+    /// Which vital.
+    #[schema(value_type = String, example = "heart_rate")]
+    pub vital: Vital,
+    /// Which device.
+    #[schema(value_type = String, example = "00124b002a5c0d01")]
+    pub device: Ieee,
+    /// Unit of the values.
+    pub unit: String,
+    /// Time and value, oldest first; of acceleration the norm.
+    #[schema(value_type = Vec<(String, f64)>)]
+    pub points: Vec<(Timestamp, f64)>,
+    /// Of acceleration x, y, z of each point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub axes: Vec<[f64; 3]>,
 }
 
 /// Which alerts.

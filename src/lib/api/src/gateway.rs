@@ -229,3 +229,10 @@ pub struct RefusedFact {
     /// Why.
     pub reason: String,
 }
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SegmentTaken {
+    /// It was durable here already: same alert, same part, same content.
+    pub already_held: bool,
+}

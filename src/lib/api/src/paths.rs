@@ -18,6 +18,8 @@ pub const ENROL: &str = "/v1/enrol";
 pub const SETTINGS: &str = "/v1/gateways/self/settings";
 /// The calling gateway's facts, up and down.
 pub const FACTS: &str = "/v1/gateways/self/facts";
+/// A segment of an alert of the calling gateway.
+pub const SEGMENTS: &str = "/v1/gateways/self/segments";
 /// The calling gateway's sign of life.
 pub const HEARTBEAT: &str = "/v1/gateways/self/heartbeat";
 /// Whom the calling gateway is about to text, as the cloud knows them now.
@@ -66,6 +68,8 @@ pub const PATIENT_ALERTS: &str = "/v1/patients/{id}/alerts";
 pub const ALERTS: &str = "/v1/alerts";
 /// One alert with its facts.
 pub const ALERT: &str = "/v1/alerts/{id}";
+/// The raw readings around it.
+pub const ALERT_SEGMENT: &str = "/v1/alerts/{id}/segment";
 /// The ward takes care of it.
 pub const ALERT_ACK: &str = "/v1/alerts/{id}/ack";
 /// No paging for it until a time.

@@ -1,4 +1,4 @@
-//! One alert: what fired, how it stands, and its facts as a time line.
+//! One alert: what fired, how it stands, its facts as a time line, and the raw readings around it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::facts::{self, stars};
 use super::style::{Styles, TITLE};
-use super::{clock, fit};
+use super::{clock, fit, segment};
 use crate::tui::app::App;
 
 /// Draws the screen of an alert.
@@ -45,6 +45,16 @@ pub fn draw(app: &App, alert: Uuid, styles: Styles, area: Rect, buf: &mut Buffer
     let explanation = alert.explanation.clone().unwrap_or_default();
     Paragraph::new(format!(" {explanation}")).wrap(Wrap { trim: false }).render(why, buf);
 
+    let raw = app.segment(alert.id);
+    let height = match raw {
+        Some(_) => Constraint::Percentage(50),
+        None => Constraint::Length(app.has_no_segment(alert.id).into()),
+    };
+    let [line, below] = Layout::vertical([Constraint::Min(3), height]).areas(line);
+    match raw {
+        Some(raw) => segment::draw(app, alert, raw, styles, below, buf),
+        None => Line::styled(format!(" {}", words.no_segment), styles.quiet()).render(below, buf),
+    }
     let block = Block::bordered().border_style(styles.quiet());
     let inner = block.inner(line);
     block.render(line, buf);

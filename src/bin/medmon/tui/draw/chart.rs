@@ -17,6 +17,8 @@ pub struct Chart<'a> {
     pub series: &'a Series,
     /// Lines to draw, in the vital's unit.
     pub limits: &'a [f64],
+    /// Moments to draw.
+    pub marks: &'a [Timestamp],
     /// The zone of the times below.
     pub zone: &'a TimeZone,
     /// What to write where there is nothing.
@@ -32,8 +34,8 @@ impl Chart<'_> {
     fn span(&self) -> (f64, f64) {
         let (since, until) = (seconds(self.series.since), seconds(self.series.until));
         let first = self.series.points.first().map_or(since, |point| seconds(point.at));
-        // At least ten minutes, so that two points are no mountain range.
-        let from = first.max(since).min(until - 600.0);
+        // At least ten minutes, so that two points are no mountain range; but not more than was asked for.
+        let from = first.max(since).min((until - 600.0).max(since));
         (from, until)
     }
 
@@ -84,6 +86,11 @@ impl Widget for Chart<'_> {
             let share = ((at - from) / (to - from)).clamp(0.0, 1.0);
             plot.x + (share * f64::from(plot.width - 1)).round() as u16
         };
+        for x in self.marks.iter().map(|at| column(seconds(*at))) {
+            for y in plot.top()..plot.bottom() {
+                buf.set_string(x, y, "┊", self.quiet);
+            }
+        }
         for gap in &self.series.gaps {
             let (left, right) = (column(seconds(gap.from_at)), column(seconds(gap.to_at)));
             draw_hole(left + 1, right, plot, &self, buf);
@@ -167,7 +174,7 @@ pub fn to_text(series: &Series, zone: &TimeZone, width: u16, height: u16) -> Str
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     let style = Style::new();
-    Chart { series, limits: &[], zone, no_data: "no data", style, quiet: style }.render(area, &mut buf);
+    Chart { series, limits: &[], marks: &[], zone, no_data: "no data", style, quiet: style }.render(area, &mut buf);
     let mut text = format!("{} in {}, coverage {:.0} %\n", series.vital, series.unit, series.coverage.abs() * 100.0);
     for y in 0..height {
         let line: String = (0..width).map(|x| buf[(x, y)].symbol()).collect();

@@ -7,6 +7,7 @@ pub mod facts;
 mod overlay;
 mod patient;
 mod phone;
+pub mod segment;
 mod style;
 
 use jiff::{SignedDuration, Timestamp};

@@ -103,7 +103,7 @@ fn chart(app: &App, row: &BoardRow, record: &Record, series: &Series, styles: St
     block.render(area, buf);
     let figures = if stale { styles.old() } else { styles.low() };
     let quiet = styles.quiet();
-    Chart { series, limits: &bounds, zone: &app.look.zone, no_data: words.no_data, style: figures, quiet }
+    Chart { series, limits: &bounds, marks: &[], zone: &app.look.zone, no_data: words.no_data, style: figures, quiet }
         .render(inner, buf);
 }
 

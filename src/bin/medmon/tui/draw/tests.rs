@@ -10,7 +10,7 @@ use ratatui::style::Modifier;
 
 use super::*;
 use crate::tui::PhoneLine;
-use crate::tui::app::Message;
+use crate::tui::app::{Command, Message};
 use crate::tui::fixtures::{app, blank, detail, now, record};
 use crate::tui::words::Words;
 
@@ -74,6 +74,25 @@ fn an_alert_is_a_time_line() {
     press(&mut app, "\n\n");
     app.update(Message::Alert(Box::new(detail())));
     insta::assert_snapshot!(drawn(&app, SIZES[0]));
+}
+
+#[test]
+fn an_alert_shows_what_fired_it_once_it_is_there() {
+    let mut app = app();
+    press(&mut app, "\n\n");
+    let commands = app.update(Message::Alert(Box::new(detail())));
+    let (id, segment) = (detail().alert.id, crate::tui::fixtures::segment());
+    assert_eq!(commands, [Command::LoadSegment(id)]);
+    app.update(Message::Segment(id, None));
+    assert!(drawn(&app, SIZES[0]).contains("not uploaded yet"));
+    app.update(Message::Segment(id, Some(Box::new(segment.clone()))));
+    insta::assert_snapshot!("segment", drawn(&app, SIZES[1]));
+    insta::assert_snapshot!("segment_text", segment::to_text(&segment, &detail().alert, 60));
+    for size in [(1, 1), (10, 3), (20, 5), (40, 10), (79, 23)] {
+        drawn(&app, size);
+    }
+    app.update(Message::Segment(uuid::Uuid::nil(), None));
+    assert_eq!(app.segment(id), None, "another alert's is not shown here");
 }
 
 #[test]

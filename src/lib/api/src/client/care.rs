@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::people::{one, two};
 use super::{Client, Error};
-use crate::alert::{Ack, Alert, AlertDetail, AlertQuery, Silence};
+use crate::alert::{Ack, Alert, AlertDetail, AlertQuery, AlertSegment, Silence};
 use crate::board::{Board, BoardQuery};
 use crate::feeling::{Feeling, NewFeeling};
 use crate::paths::{self, fill};
@@ -48,6 +48,11 @@ impl Client {
     /// One alert with its facts.
     pub async fn alert(&self, id: Uuid) -> Result<AlertDetail, Error> {
         self.get(&one(paths::ALERT, id), &[]).await
+    }
+
+    /// The raw readings around an alert; not found while the gateway has not sent them.
+    pub async fn segment(&self, id: Uuid) -> Result<AlertSegment, Error> {
+        self.get(&one(paths::ALERT_SEGMENT, id), &[]).await
     }
 
     /// The ward takes care of an alert.

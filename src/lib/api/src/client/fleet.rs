@@ -11,7 +11,7 @@ use super::people::{one, unchanged};
 use super::{Client, Error, TIMEOUT, answer, header};
 use crate::gateway::{
     ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer,
-    NewGateway, Pair, WaitQuery,
+    NewGateway, Pair, SegmentTaken, WaitQuery,
 };
 use crate::{frames, paths};
 
@@ -85,6 +85,12 @@ impl Client {
     /// Facts up, 1 MiB of JSON at most: send some hundred at once. The answer brings what others said about this gateway's open alerts.
     pub async fn push_facts(&self, facts: &[Fact]) -> Result<FactsDown, Error> {
         self.write(Method::POST, paths::FACTS, facts).await
+    }
+
+    /// A segment up, as it was sealed. Again it changes nothing.
+    pub async fn push_segment(&self, sealed: Vec<u8>) -> Result<SegmentTaken, Error> {
+        let request = self.request(Method::POST, paths::SEGMENTS).header(CONTENT_TYPE, "application/octet-stream");
+        answer(paths::SEGMENTS, self.send(request.body(sealed).timeout(TIMEOUT)).await?).await
     }
 
     /// Facts down: what others said after `after`. Waits up to `wait_s` (30 at most) while there is nothing.

@@ -3,6 +3,7 @@
 
 pub mod envelope;
 pub mod reading;
+pub mod segment;
 mod varint;
 
 pub use varint::{Malformed, Reader, Writer};
