@@ -50,8 +50,10 @@ fn main() -> anyhow::Result<()> {
         print!("{}{}", report::coefficients(&all), report::left_out(&all));
         return Ok(());
     }
+    let any = std::cell::Cell::new(false);
     let wanted = |one: Part, folder: &str| {
         let (named, there) = (part == one, data.join(folder).is_dir());
+        any.set(any.get() || there && (named || part == Part::All));
         if !there && (named || part == Part::All) {
             println!("{folder}: no recordings in {}\n", data.display());
         }
@@ -64,6 +66,7 @@ fn main() -> anyhow::Result<()> {
     }
     if let Some(folder) = streams.as_deref().filter(|_| matches!(part, Part::Falls | Part::All)) {
         let (lines, table) = stream::run(folder)?;
+        any.set(true);
         write("streams.jsonl", &lines)?;
         print!("{table}");
     }
@@ -83,5 +86,6 @@ fn main() -> anyhow::Result<()> {
         write("hypo_prediction.jsonl", &lines)?;
         print!("{table}");
     }
+    anyhow::ensure!(any.get(), "nothing to look at: {} has none of the recordings wanted", data.display());
     Ok(())
 }

@@ -36,6 +36,10 @@ const DOUBT_US: i64 = 15_000_000;
 const DOUBTS_MAX: i64 = 2;
 /// Reports that came before their text was known to be sent: so many, for so long, µs.
 const EARLY: (usize, i64) = (64, 600_000_000);
+/// So many texts are remembered as taken back while they may be on their way to a channel.
+const TAKEN_BACK: usize = 64;
+/// What only memory knows is offered to the disk again so often, µs.
+const SETTLE_US: i64 = 10_000_000;
 /// A disk that has not answered by then is gone for now: a text does not wait for it. It is the machine's time.
 const DISK: Duration = Duration::from_millis(200);
 /// A retry later than this belongs to a monotonic scale that is gone.
@@ -172,6 +176,14 @@ impl Row {
         self.next_mono_us = clock.mono_us() + DOUBT_US;
     }
 
+    /// It does not go out, or not again.
+    fn take_back(&mut self) {
+        match self.state {
+            State::MaybeSent => self.doubts = DOUBTS_MAX,
+            _ => self.state = State::Withdrawn,
+        }
+    }
+
     fn end(&mut self, outcome: &Outcome, clock: &Clock) {
         match outcome {
             Outcome::Sent { reference } => {
@@ -227,6 +239,8 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 struct Shared {
     queued: Notify,
+    /// Whoever changes a text that is there reads it, and writes it, before the next does.
+    turn: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
 }
 
@@ -236,6 +250,8 @@ struct Memory {
     rows: BTreeMap<i64, Row>,
     /// Reports that came before their text was known to be sent: reference, whether delivered, monotonic µs.
     early: VecDeque<(String, bool, i64)>,
+    /// Texts that were taken back; one of them may be in a channel's hands meanwhile.
+    taken_back: VecDeque<(Uuid, Uuid, Reason, u32)>,
 }
 
 impl Outbox {
@@ -266,7 +282,9 @@ impl Outbox {
     /// Queues a text, durably if any disk takes it.
     pub async fn queue(&self, new: NewText) -> Queued {
         {
-            let rows = &mut self.memory().rows;
+            let mut memory = self.memory();
+            memory.taken_back.retain(|name| *name != (new.alert, new.contact, new.reason, new.step));
+            let rows = &mut memory.rows;
             rows.retain(|_, row| !(same(row, &new) && row.state == State::Withdrawn));
             if rows.values().any(|row| same(row, &new)) {
                 return Queued::Already;
@@ -309,6 +327,26 @@ impl Outbox {
 
     /// What to hand over next. In the order of queueing; a text that has to wait blocks no other.
     pub async fn due(&self) -> Due {
+        match self.next().await {
+            Due::Now(row) => Due::Now(row),
+            wait => self.settle(wait).await,
+        }
+    }
+
+    /// While nothing is to be handed over: a disk that is there again takes what only memory knows. Else a text that was
+    /// sent meanwhile would wait there, and go out again after a restart.
+    async fn settle(&self, wait: Due) -> Due {
+        let _turn = self.shared.turn.lock().await;
+        for row in self.kept() {
+            if !self.keep(&row).await {
+                let again = Duration::from_micros(SETTLE_US.unsigned_abs());
+                return Due::In(if let Due::In(wait) = wait { wait.min(again) } else { again });
+            }
+        }
+        wait
+    }
+
+    async fn next(&self) -> Due {
         let stored = self.read(store::waiting).await.unwrap_or_else(|error| {
             tracing::error!(%error, "SMS outbox: cannot be read");
             Vec::new()
@@ -331,16 +369,26 @@ impl Outbox {
         self.shared.queued.notified().await;
     }
 
-    /// Writes down that `row` is about to be handed over.
-    pub async fn begin(&self, mut row: Row) -> Row {
-        row.begin(&self.clock);
+    /// Writes down that `row` is about to be handed over; `None` if it is not to be, taken back meanwhile.
+    pub async fn begin(&self, mut row: Row) -> Option<Row> {
+        let _turn = self.shared.turn.lock().await;
+        let taken_back = self.is_taken_back(&row);
+        if taken_back {
+            row.take_back();
+        } else {
+            row.begin(&self.clock);
+        }
         self.keep(&row).await;
-        row
+        (!taken_back).then_some(row)
     }
 
     /// Writes down what became of it.
     pub async fn end(&self, mut row: Row, outcome: &Outcome) -> Row {
+        let _turn = self.shared.turn.lock().await;
         row.end(outcome, &self.clock);
+        if row.waits() && self.is_taken_back(&row) {
+            row.take_back();
+        }
         if let Some(delivered) = row.reference.as_ref().and_then(|reference| self.early(reference)) {
             self.deliver(&mut row, delivered);
         }
@@ -350,19 +398,30 @@ impl Outbox {
 
     /// Takes a text back that waits: it does not go out, or not again. `key`: alert, contact, reason, step.
     pub async fn withdraw(&self, key: (Uuid, Uuid, Reason, u32)) {
+        {
+            let taken_back = &mut self.memory().taken_back;
+            taken_back.retain(|name| *name != key);
+            if taken_back.len() >= TAKEN_BACK {
+                taken_back.pop_front();
+            }
+            taken_back.push_back(key);
+        }
+        let _turn = self.shared.turn.lock().await;
         let stored = self.read(store::waiting).await.unwrap_or_default();
         let kept = self.kept();
         let mine = |row: &&Row| row.name() == key && row.waits();
         let Some(mut row) = kept.iter().chain(&stored).find(mine).cloned() else { return };
-        match row.state {
-            State::MaybeSent => row.doubts = DOUBTS_MAX,
-            _ => row.state = State::Withdrawn,
-        }
+        row.take_back();
         self.keep(&row).await;
+    }
+
+    fn is_taken_back(&self, row: &Row) -> bool {
+        self.memory().taken_back.contains(&row.name())
     }
 
     /// Takes in what the network says about a text; the text, if that is news.
     pub async fn delivery(&self, reference: &str, delivered: bool) -> Option<Row> {
+        let _turn = self.shared.turn.lock().await;
         let wanted = reference.to_owned();
         let stored = self.read(move |db| store::by_reference(db, &wanted)).await.unwrap_or_default();
         let known = {
@@ -432,16 +491,17 @@ impl Outbox {
         early.remove(place).map(|(_, delivered, _)| delivered)
     }
 
-    /// On disk, or in memory as long as no disk takes it.
-    async fn keep(&self, row: &Row) {
+    /// On disk, or in memory as long as no disk takes it; whether on disk.
+    async fn keep(&self, row: &Row) -> bool {
         let stored = row.clone();
-        let written = row.id > 0 && self.write(move |db| store::update(db, &stored)).await.is_ok();
+        let written = self.write(move |db| store::settle(db, &stored)).await.is_ok();
         let rows = &mut self.memory().rows;
         if written {
             rows.remove(&row.id);
         } else {
             rows.insert(row.id, row.clone());
         }
+        written
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, OutboxError>

@@ -30,7 +30,7 @@ pub async fn pump(outbox: &Outbox, channels: &[Arc<dyn SmsChannel>], clock: &Clo
     loop {
         match outbox.due().await {
             Due::Now(row) => {
-                let handed = line.hand_over(outbox, *row).await;
+                let Some(handed) = line.hand_over(outbox, *row).await else { continue };
                 if told.send(handed).await.is_err() {
                     return;
                 }
@@ -57,7 +57,7 @@ pub async fn pump_due(outbox: &Outbox, channels: &[Arc<dyn SmsChannel>], clock: 
     let mut line = Line::new(channels, clock);
     let mut all = Vec::new();
     while let Due::Now(row) = outbox.due().await {
-        all.push(line.hand_over(outbox, *row).await);
+        all.extend(line.hand_over(outbox, *row).await);
     }
     all
 }
@@ -73,8 +73,9 @@ impl<'a> Line<'a> {
         Self { channels: channels.iter().map(|channel| (channel, i64::MIN)).collect(), clock }
     }
 
-    async fn hand_over(&mut self, outbox: &Outbox, row: Row) -> Handed {
-        let row = outbox.begin(row).await;
+    /// `None`: it was taken back at the last moment.
+    async fn hand_over(&mut self, outbox: &Outbox, row: Row) -> Option<Handed> {
+        let row = outbox.begin(row).await?;
         let sms = Sms { id: row.key().to_string(), to: row.to.clone(), text: row.text.clone() };
         let mut channel = "none";
         let mut outcome = Outcome::unavailable("no SMS channel is configured");
@@ -106,7 +107,7 @@ impl<'a> Line<'a> {
         }
         let outcome = waits.unwrap_or(outcome);
         let row = outbox.end(row, &outcome).await;
-        Handed { row, channel, outcome }
+        Some(Handed { row, channel, outcome })
     }
 }
 

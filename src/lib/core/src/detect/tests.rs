@@ -565,3 +565,20 @@ proptest! {
         }
     }
 }
+
+/// The radio is lost just after a fall and comes back before the clock has judged it.
+#[test]
+fn a_gap_after_an_impact_does_not_hide_the_fall() {
+    let mut judge = fall::Judge::default();
+    let placement = fall::Placement::of(None);
+    let axes = |index: i64| match index {
+        140 => [0.3, 0.0, 0.3],
+        141 => [2.4, 0.9, 2.3],
+        142 => [1.8, -0.3, -0.2],
+        143.. => [1.0, 0.0, 0.02],
+        _ => [0.0, 0.02, 1.0],
+    };
+    let seen = (0..185).chain([306]);
+    let impacts: Vec<_> = seen.flat_map(|index| judge.sample(index * 50_000, axes(index), placement)).collect();
+    assert_eq!(impacts.iter().map(|impact| impact.fall).collect::<Vec<_>>(), [true]);
+}

@@ -191,10 +191,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                             tried.refused(pin);
                             return Err(SessionError::WrongPin);
                         }
-                        other => {
-                            other?;
-                            tried.accepted();
-                        }
+                        // Whether it was right is what the SIM says next: an OK that opens nothing counts as a try.
+                        other => drop(other?),
                     }
                 }
                 ("SIM PUK", _) => return Err(SessionError::Blocked),

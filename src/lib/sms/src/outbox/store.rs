@@ -3,6 +3,7 @@
 use medmon_kit::sqlite;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Row;
 
@@ -88,18 +89,35 @@ pub fn insert(db: &Connection, row: &Row) -> Result<Option<i64>, sqlite::Error> 
     Ok(added.optional()?)
 }
 
-pub fn update(db: &Connection, row: &Row) -> Result<(), sqlite::Error> {
+fn update(db: &Connection, row: &Row) -> Result<(), sqlite::Error> {
     let changed = db.execute(
         "UPDATE text SET state = :state, attempts = :attempts, doubts = :doubts, reference = :reference, note = :note,
-             submitted_us = :submitted_us, delivered_us = :delivered_us, next_mono_us = :next_mono_us
+             submitted_us = :submitted_us, delivered_us = :delivered_us, next_mono_us = :next_mono_us,
+             recipient = :to, body = :text, code = :code, created_us = :created_us
          WHERE id = :id",
         named_params! {
-            ":id": row.id, ":state": word(row.state), ":attempts": row.attempts, ":doubts": row.doubts,
+            ":to": row.to, ":text": row.text, ":code": row.code, ":created_us": row.created_us, ":id": row.id, ":state": word(row.state), ":attempts": row.attempts, ":doubts": row.doubts,
             ":reference": row.reference, ":note": row.note, ":submitted_us": row.submitted_us,
             ":delivered_us": row.delivered_us, ":next_mono_us": row.next_mono_us,
         },
     )?;
     sqlite::expect(1, changed)
+}
+
+/// The row as it now stands, whether the disk has it already, by whatever id, or not.
+pub fn settle(db: &Connection, row: &Row) -> Result<(), sqlite::Error> {
+    let known = db
+        .query_row(
+            "SELECT id FROM text WHERE alert = ?1 AND contact = ?2 AND reason = ?3 AND step = ?4",
+            (word(row.alert), word(row.contact), word(row.reason), row.step),
+            |row| row.get(0),
+        )
+        .optional()?;
+    let id = match known {
+        Some(id) => id,
+        None => insert(db, row)?.unwrap_or_default(),
+    };
+    update(db, &Row { id, ..row.clone() })
 }
 
 pub fn waiting(db: &Connection) -> Result<Vec<Row>, sqlite::Error> {
@@ -119,13 +137,15 @@ pub fn newest(db: &Connection, most: u32) -> Result<Vec<Row>, sqlite::Error> {
     Ok(select.query_map([most], read_row)?.collect::<Result<_, _>>()?)
 }
 
-/// Deletes the texts of alerts that are over for long; `open` is a JSON array of alerts that are not. How many.
+/// Deletes the texts of alerts that are over for long; `open` is a JSON array of alerts that are not. What is about no
+/// alert (the nil one: self-tests, replies) goes by its own age. How many.
 pub fn trim(db: &Connection, before_us: i64, open: &str) -> Result<usize, sqlite::Error> {
     Ok(db.execute(
         "DELETE FROM text WHERE alert IN (
              SELECT alert FROM text GROUP BY alert
              HAVING max(created_us) < ?1 AND sum(state IN ('queued', 'maybe_sent') AND doubts < ?3) = 0
-         ) AND alert NOT IN (SELECT value FROM json_each(?2))",
-        (before_us, open, super::DOUBTS_MAX),
+         ) AND alert NOT IN (SELECT value FROM json_each(?2))
+         OR alert = ?4 AND created_us < ?1 AND NOT (state IN ('queued', 'maybe_sent') AND doubts < ?3)",
+        (before_us, open, super::DOUBTS_MAX, word(Uuid::nil())),
     )?)
 }

@@ -151,19 +151,24 @@ impl Judge {
     /// Takes one sample in, in g, and tells the impacts that can be judged now.
     pub fn sample(&mut self, at_us: MonoUs, axes: Axes, placement: &Placement) -> Vec<Impact> {
         let index = at_us.div_euclid(BIN_US);
+        let mut impacts = Vec::new();
         if let Some(newest) = self.newest()
             && index - newest > GAP
         {
+            // Those that wait have seen what they will see.
+            impacts = self.judge(placement, |_, _| true);
             *self = Self::default();
         }
         if self.bins.is_empty() {
             self.searched = index;
         }
-        if !self.put(index, axes, placement.cap_g) {
-            return Vec::new();
+        if self.put(index, axes, placement.cap_g) {
+            self.search();
+            impacts.extend(
+                self.judge(placement, |judge, peak| judge.newest().is_some_and(|newest| newest > peak + JUDGED_AFTER)),
+            );
         }
-        self.search();
-        self.judge(placement, |judge, peak| judge.newest().is_some_and(|newest| newest > peak + JUDGED_AFTER))
+        impacts
     }
 
     /// Tells the impacts that have to be judged by `now` because the stream has ended.
@@ -176,7 +181,8 @@ impl Judge {
     fn put(&mut self, index: i64, axes: Axes, cap_g: f64) -> bool {
         let norm = length(axes);
         let (axes, norm) = if norm > cap_g { (axes.map(|axis| axis * cap_g / norm), cap_g) } else { (axes, norm) };
-        let micro = |g: f64| (g * 1e6).round() as i64;
+        // Rounded without a call for each sample.
+        let micro = |g: f64| (g * 1e6 + 0.5_f64.copysign(g)) as i64;
         let place = self.bins.iter().rposition(|bin| bin.index <= index).map_or(0, |place| place + 1);
         if place == 0 && self.bins.len() as i64 >= RING {
             return false;

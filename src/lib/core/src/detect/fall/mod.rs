@@ -171,6 +171,8 @@ impl Fall {
             steps.push(Step::new(rule, Turn::Recovered, "upright as before the fall, and moving".into()));
         } else if !lying.long && now - lying.impact_us >= LONG_LIE_US {
             lying.long = true;
+            // A sensor that was lost in the fall itself and is heard again is on somebody who lies there.
+            lying.on_body |= on_body;
             let explanation = "still on the floor 10 min after the fall".to_owned();
             steps.push(Step::new(lying.rule(), Turn::Completed { onset: lying.impact_us }, explanation));
         }
