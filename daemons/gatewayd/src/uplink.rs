@@ -480,7 +480,7 @@ mod tests {
             .route(medmon_api::paths::INGEST, post(ingest))
             .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY))
             .route(medmon_api::paths::HEARTBEAT, post(heartbeat));
-        let uplink = uplink(folder.path(), cloud, &facts, &outbox).await;
+        let mut uplink = uplink(folder.path(), cloud, &facts, &outbox).await;
         assert!(uplink.exchange(true, 0).await.is_err(), "it is tried again");
         assert_eq!(beats.load(std::sync::atomic::Ordering::Relaxed), 1);
         let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();
