@@ -66,35 +66,35 @@ fn figure(name: &'static str, most_ms: f64, took: &mut [Duration], share: f64) -
 }
 
 /// Timed: as the module says, with the embedded broker and no cloud, an accelerometer reporting beside it; a home's
-/// program on one thread, dongle and modem on another. Of 40 homes (their slowest is the p99).
+/// program on one thread, dongle and modem on another. Of 20 homes (their slowest is the p99).
 fn embedded(quick: bool) -> anyhow::Result<Vec<Figure>> {
-    let mut took = reactions(if quick { 2 } else { 40 }, &Setting::default())?;
+    let mut took = reactions(if quick { 2 } else { 20 }, &Setting::default())?;
     Ok(vec![
         Figure::new("reaction/embedded_p50_ms", measure::quantile_ms(&mut took, 0.5), "ms"),
         figure("reaction/embedded_p99_ms", 50.0, &mut took, 0.99),
     ])
 }
 
-/// Timed: the same with a RabbitMQ of this run's own; of 15 homes.
+/// Timed: the same with a RabbitMQ of this run's own; of 10 homes.
 fn rabbitmq(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let folder = measure::folder()?;
     let server = RabbitMq::start(folder.path(), 1)?;
     let setting = Setting { rabbitmq: Some(server.url(0)), ..Setting::default() };
-    let mut took = reactions(if quick { 2 } else { 15 }, &setting)?;
+    let mut took = reactions(if quick { 2 } else { 10 }, &setting)?;
     Ok(vec![figure("reaction/rabbitmq_p99_ms", 100.0, &mut took, 0.99)])
 }
 
 /// Timed: the same with the embedded broker while a week of envelopes (10,080 of 1 kB) is uploaded to a cloud that takes
-/// them as fast as it can, and is asked for the number; of 10 homes.
+/// them as fast as it can, and is asked for the number; of 5 homes.
 fn backlog(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let cloud = Cloud::start()?;
     let setting = Setting { cloud: Some(cloud.url.clone()), backlog: true, ..Setting::default() };
-    let mut took = reactions(if quick { 1 } else { 10 }, &setting)?;
+    let mut took = reactions(if quick { 1 } else { 5 }, &setting)?;
     Ok(vec![figure("reaction/backlog_p99_ms", 1500.0, &mut took, 0.99)])
 }
 
 /// Timed: the same with nobody at RabbitMQ's address, a cloud that takes connections and says nothing, a week of backlog,
-/// and a disk that hangs in every write; of 10 homes.
+/// and a disk that hangs in every write; of 5 homes.
 fn all_gone(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -104,7 +104,7 @@ fn all_gone(quick: bool) -> anyhow::Result<Vec<Figure>> {
         backlog: true,
         disk_hangs: true,
     };
-    let mut took = reactions(if quick { 1 } else { 10 }, &setting)?;
+    let mut took = reactions(if quick { 1 } else { 5 }, &setting)?;
     Ok(vec![figure("reaction/all_gone_p99_ms", 1500.0, &mut took, 0.99)])
 }
 
