@@ -5,6 +5,7 @@
 mod common;
 
 use common::{MINUTE, T0, World, gap};
+use medmon_api::gateway::Lane;
 use medmon_api::vitals::SeriesQuery;
 use medmon_cloudd::Cloud;
 use medmon_cloudd::ingest::take;
@@ -63,7 +64,7 @@ async fn what_is_not_this_homes_or_not_of_this_time_is_set_aside_whole() {
     for (answer, word) in answers.iter().zip(words) {
         assert!(reason(answer).contains(word), "{answer:?} should say {word}");
     }
-    let garbage = home.client.ingest([&b"MEDM is not enough"[..], b""]).await.unwrap();
+    let garbage = home.client.ingest(Lane::Live, [&b"MEDM is not enough"[..], b""]).await.unwrap();
     assert!(garbage.iter().all(|answer| reason(answer).contains("envelope")), "{garbage:?}");
     assert_eq!(count(&world, patient.id).await, Count::default());
     // A home's clock a little behind ours does not make the first reading after the binding nobody's.
@@ -220,12 +221,12 @@ async fn a_request_over_its_bounds_is_refused_before_it_is_read() {
     let (_, home) = world.home("DOE Jeanne").await;
     let sealed = envelope::encode(&home.envelope(1, 0, &[70]));
     let many = vec![sealed.as_slice(); 257];
-    let error = home.client.ingest(many).await.unwrap_err();
+    let error = home.client.ingest(Lane::Live, many).await.unwrap_err();
     assert!(error.to_string().contains("256"), "{error}");
     let huge = vec![0; (8 << 20) + 1];
-    let error = home.client.ingest([huge.as_slice()]).await.unwrap_err();
+    let error = home.client.ingest(Lane::Live, [huge.as_slice()]).await.unwrap_err();
     assert_eq!(error.problem().map(|problem| problem.status), Some(413), "{error}");
-    let wrong = world.nurse.ingest([sealed.as_slice()]).await.unwrap_err();
+    let wrong = world.nurse.ingest(Lane::Live, [sealed.as_slice()]).await.unwrap_err();
     assert_eq!(wrong.exit_code(), 5, "only a gateway ingests");
     assert_eq!(home.send(&[home.envelope(1, 0, &[70])]).await, [Verdict::Stored]);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use medmon_api::gateway::{DeviceHeard, Heartbeat};
+use medmon_api::gateway::{DeviceHeard, Heartbeat, Lane};
 use medmon_api::{Client, ErrorKind};
 use medmon_core::noun::{Settings, Verdict};
 use medmon_kit::{Clock, sqlite};
@@ -212,7 +212,7 @@ impl Uplink {
 
     /// Sends envelopes and notes the verdict on each.
     async fn ingest(&self, sealed: &[Sealed]) -> Result<(), Error> {
-        let verdicts = self.client.ingest(sealed.iter().map(|one| one.body.as_slice())).await?;
+        let verdicts = self.client.ingest(Lane::Live, sealed.iter().map(|one| one.body.as_slice())).await?;
         if verdicts.len() != sealed.len() {
             return Err(Error::Verdicts { sent: sealed.len(), given: verdicts.len() });
         }

@@ -176,6 +176,7 @@ fn answer(db: &Connection, gateway: Uuid, now_us: i64) -> Result<HeartbeatAnswer
         settings_version: gateway::settings_version(db, gateway)?,
         utc_us: now_us,
         facts_cursor: fact::cursor(db, gateway)?,
+        ..HeartbeatAnswer::default()
     })
 }
 

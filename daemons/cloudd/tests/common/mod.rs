@@ -6,7 +6,7 @@ use std::path::Path;
 
 use medmon_api::Client;
 use medmon_api::assignment::Assignment;
-use medmon_api::gateway::{Enrol, Heartbeat, NewGateway};
+use medmon_api::gateway::{Enrol, Heartbeat, Lane, NewGateway};
 use medmon_api::patient::{NewPatient, Patient};
 use medmon_api::ward::{NewWard, Ward};
 use medmon_cloudd::config::SmsConfig;
@@ -169,7 +169,7 @@ impl Home {
 
     pub async fn send(&self, envelopes: &[Envelope]) -> Vec<medmon_core::noun::Verdict> {
         let sealed: Vec<Vec<u8>> = envelopes.iter().map(envelope::encode).collect();
-        self.client.ingest(sealed.iter().map(Vec::as_slice)).await.unwrap()
+        self.client.ingest(Lane::Live, sealed.iter().map(Vec::as_slice)).await.unwrap()
     }
 
     pub fn raised(&self, alert: Uuid, priority: Priority) -> Fact {
