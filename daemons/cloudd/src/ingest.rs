@@ -96,7 +96,7 @@ async fn settle(cloud: &Cloud, caller: &Caller, gateway: Uuid, batch: Vec<Opened
     };
     let (batch, judgements) = cloud.records.read(read).await?;
     let later = || vec![Verdict::Later { seconds: LATER_S }; judgements.len()];
-    match cloud.vitals.append(batches(&batch, &judgements)).await {
+    match cloud.vitals.take(1, batches(&batch, &judgements)).await {
         Ok(()) => {}
         Err(VitalsError::Busy) => return Ok(later()),
         Err(error) => return Err(Refusal::internal(error)),

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::recent::{Recent, SPAN_US};
-use super::{Batch, Count, VitalsError, VitalsStore};
+use super::{Batch, Caps, Total, VitalsError, VitalsStore};
 use crate::records::{all, key};
 use crate::refusal::Refusal;
 
@@ -79,7 +79,11 @@ impl Embedded {
 
 #[async_trait]
 impl VitalsStore for Embedded {
-    async fn append(&self, batches: Vec<Batch>) -> Result<(), VitalsError> {
+    fn caps(&self) -> Caps {
+        Caps { reads_own_writes: true, late_window_s: None, same_instant: true }
+    }
+
+    async fn take(&self, _segment: u64, batches: Vec<Batch>) -> Result<(), VitalsError> {
         // One statement more than this job's own commit: a group is durable or not as a whole.
         let (db, recent) = (self.db.clone(), Arc::clone(&self.recent));
         // A task of its own: what is durable but not in memory would stay unseen, for sent again it is not new.
@@ -127,19 +131,42 @@ impl VitalsStore for Embedded {
         self.db.read(read).await.map_err(store)
     }
 
-    async fn count(&self, subject: Uuid, vital: Vital, from_us: UtcUs, to_us: UtcUs) -> Result<Count, VitalsError> {
-        let read = move |db: &Connection| {
-            let sql = "SELECT COUNT(*), COALESCE(SUM(parts), 0), COALESCE(SUM(readings), 0) FROM (
-                           SELECT COUNT(*) AS parts, SUM(count) AS readings FROM part
-                           WHERE subject = ?1 AND vital = ?2 AND start_us >= ?3 AND start_us < ?4
-                           GROUP BY start_us, span_s)";
-            let columns = |row: &Row<'_>| {
-                let get = |at| row.get::<_, i64>(at).map(|count| count as u64);
-                Ok(Count { windows: get(0)?, parts: get(1)?, readings: get(2)? })
-            };
-            Ok::<_, Refusal>(db.query_row(sql, params![key(subject), vital.0, from_us, to_us], columns)?)
+    async fn settle(&self, _segment: u64) -> Result<bool, VitalsError> {
+        Ok(true)
+    }
+
+    fn settled_through(&self) -> u64 {
+        0
+    }
+
+    async fn totals(
+        &self,
+        subjects: &[Uuid],
+        vital: Vital,
+        from_us: UtcUs,
+        to_us: UtcUs,
+    ) -> Result<Vec<Total>, VitalsError> {
+        let mut totals = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            let mut total = Total::default();
+            self.range(*subject, vital, from_us, to_us).await?.iter().for_each(|window| total.add(window));
+            totals.push(total);
+        }
+        Ok(totals)
+    }
+
+    async fn erase(&self, subject: Uuid) -> Result<(), VitalsError> {
+        let work = move |db: &Connection| {
+            for table in ["part", "gap", "newest"] {
+                db.execute(&format!("DELETE FROM {table} WHERE subject = ?1"), [key(subject)])?;
+            }
+            Ok::<_, Refusal>(())
         };
-        self.db.read(read).await.map_err(store)
+        self.db.write(work).await.map_err(store)
+    }
+
+    async fn maintain(&self, _now_us: UtcUs) -> Result<(), VitalsError> {
+        Ok(())
     }
 
     fn recent(&self, subject: Uuid) -> Vec<(Vital, Vec<Window>)> {
@@ -286,8 +313,8 @@ mod tests {
             windows: vec![Window::of(Vital::HEART_RATE, 30_000_000, 700, 1000, true)],
             gaps: Vec::new(),
         };
-        assert!(store.append(vec![batch.clone()]).now_or_never().is_none(), "dropped before it was durable");
-        store.append(vec![batch]).await.unwrap();
+        assert!(store.take(1, vec![batch.clone()]).now_or_never().is_none(), "dropped before it was durable");
+        store.take(1, vec![batch]).await.unwrap();
         assert_eq!(store.recent(subject).len(), 1);
     }
 }
