@@ -94,6 +94,9 @@ pub fn by_code(db: &Connection, enrol: &Enrol, now_us: UtcUs) -> Result<Gateway,
 /// Takes an install in. The token of whatever was this gateway before ends.
 pub fn enrol(tx: &Tx<'_>, enrol: &Enrol) -> Result<(Uuid, Secret), Refusal> {
     let row = by_code(tx.db, enrol, tx.now_us())?;
+    if row.install.is_some_and(|before| before != enrol.install) {
+        forks::end(tx, row.id)?;
+    }
     tx.db
         .execute(
             "UPDATE gateway SET install = ?2, code_install = ?2, in_force_version = 0,
@@ -103,9 +106,6 @@ pub fn enrol(tx: &Tx<'_>, enrol: &Enrol) -> Result<(Uuid, Secret), Refusal> {
         .map_err(|error| {
             conflict(error, |_| "install: another gateway enrolled with it; give this box an install of its own".into())
         })?;
-    if row.install.is_some_and(|before| before != enrol.install) {
-        forks::end(tx, row.id)?;
-    }
     principal::revoke_of_gateway(tx, row.id)?;
     let new = NewPrincipal {
         name: row.name.clone(),
