@@ -132,7 +132,7 @@ async fn two_boxes_under_one_install_are_frozen_and_the_ward_is_told() {
     let enrolled = nobody.enrol(&medmon_api::gateway::Enrol { code, install }).await.unwrap();
     let home = common::Home { install, token: enrolled.token, ..home }.at(&world);
     assert_eq!(home.send(&[home.envelope(1, 9, &[71])]).await, [Verdict::Stored]);
-    assert!(world.nurse.board(None).await.unwrap().rows[0].alerts.is_empty());
+    assert!(world.nurse.board(None).await.unwrap().rows[0].alerts[0].cleared_at.is_some(), "waits for the ward only");
     // What is held is said with every heartbeat.
     let beat = home.client.heartbeat(&medmon_api::gateway::Heartbeat::default()).await.unwrap();
     assert_eq!((beat.generation, beat.held.len(), beat.held[0].high), (1, 1, 1), "{beat:?}");
