@@ -20,7 +20,7 @@ use crate::records::{Caller, forks, quarantine};
 use crate::refusal::Refusal;
 
 /// A window that starts later than this from now is not of this time (DESIGN.md, invariant 8).
-const AHEAD_US: UtcUs = 120_000_000;
+pub const AHEAD_US: UtcUs = 120_000_000;
 /// How far a home's clock may differ where an assignment begins and ends. The epoch already says whose a reading is;
 /// this only keeps the first reading after a binding from being dated before it.
 const SKEW_US: UtcUs = 10_000_000;
@@ -36,7 +36,8 @@ const LATER_S: u32 = 30;
 pub struct Turns(Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Turns {
-    fn of(&self, gateway: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+    /// That of a gateway.
+    pub fn of(&self, gateway: Uuid) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(gateway).or_default())
     }
