@@ -6,7 +6,6 @@ mod common;
 
 use common::{MINUTE, T0, World, gap};
 use medmon_api::gateway::Lane;
-use medmon_api::gateway::Lane;
 use medmon_api::quarantine::{Decision, Release};
 use medmon_api::vitals::SeriesQuery;
 use medmon_cloudd::vitals::VitalsStore;
