@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod auth;
+pub mod backup;
 pub mod board;
 pub mod config;
 pub mod escalate;
@@ -109,6 +110,7 @@ pub struct Cloud {
     pub bells: Arc<Bells>,
     /// What is counted.
     pub metrics: Metrics,
+    data_dir: PathBuf,
     clock: Clock,
     turns: Turns,
     admission: Admission,
@@ -140,6 +142,7 @@ impl Cloud {
             events: Arc::new(Events::new(clock.utc_us())),
             bells: Arc::default(),
             metrics: Metrics::default(),
+            data_dir: data_dir.to_owned(),
             clock,
             turns: Turns::default(),
             admission: Admission::default(),
@@ -175,6 +178,12 @@ impl Cloud {
             };
             let after = if ended { Duration::ZERO } else { segment };
             let now = self.clock.mono_us();
+            // While a backup is taken, data only enters the journal.
+            let _tending = match backup::tending(&self.data_dir) {
+                Ok(Some(lock)) => lock,
+                Ok(None) if ended => return,
+                _ => continue,
+            };
             let mut done = self.journal.tend(&self.records, self.vitals.as_ref(), after, now).await;
             if !ended && done.is_ok() {
                 done = self.vitals.maintain(self.clock.utc_us()).await;
