@@ -45,7 +45,7 @@ use records::principal::{self, NewPrincipal};
 use records::{Caller, Records, Tx, ward};
 use refusal::Refusal;
 use vitals::VitalsStore;
-use vitals::embedded::Embedded;
+use vitals::embedded::{Embedded, Options};
 
 /// Requests of `/v1/ingest` at once; each may hold 8 MiB.
 const INGESTS: usize = 8;
@@ -115,7 +115,7 @@ impl Cloud {
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
         let lock = lock(data_dir)?;
         let records = open_records(data_dir, &clock).await?;
-        let vitals = Embedded::open(&vitals_dir.join("vitals.sqlite")).await;
+        let vitals = Embedded::open(&vitals_dir, Options::default(), clock.clone()).await;
         let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
         Ok(Self {
             records,

@@ -11,7 +11,7 @@ mod embedded {
 
     use async_trait::async_trait;
     use medmon_cloudd::vitals::VitalsStore;
-    use medmon_cloudd::vitals::embedded::Embedded;
+    use medmon_cloudd::vitals::embedded::{Embedded, Options};
     use medmon_core::noun::UtcUs;
     use medmon_kit::Clock;
 
@@ -23,8 +23,8 @@ mod embedded {
         store: Arc<Embedded>,
     }
 
-    async fn open(folder: &std::path::Path) -> Arc<Embedded> {
-        Arc::new(Embedded::open(&folder.join("vitals.sqlite")).await.unwrap())
+    async fn open(folder: &std::path::Path, clock: &Clock) -> Arc<Embedded> {
+        Arc::new(Embedded::open(folder, Options::default(), clock.clone()).await.unwrap())
     }
 
     #[async_trait]
@@ -34,7 +34,7 @@ mod embedded {
         }
 
         async fn reopen(&mut self) {
-            self.store = open(self.folder.path()).await;
+            self.store = open(self.folder.path(), &self.clock).await;
         }
 
         fn now_us(&self) -> UtcUs {
@@ -44,8 +44,9 @@ mod embedded {
 
     async fn rig(_test: &str) -> Option<Box<dyn Rig>> {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path()).await;
-        Some(Box::new(Files { folder, clock: Clock::system(), store }))
+        let clock = Clock::system();
+        let store = open(folder.path(), &clock).await;
+        Some(Box::new(Files { folder, clock, store }))
     }
 
     contract!(rig);

@@ -502,7 +502,7 @@ pub async fn one_bad_part_in_a_hundred_harms_no_other(mut story: Story) {
     let mut parts = good.clone();
     let (twice, at) = (good[50].clone(), hour + 50 * MINUTE);
     let future = minute(story.hour_us + 10 * DAY, 66, 30, 58_000);
-    let old_us = hour - caps.late_window_s.map_or(400 * DAY, |late_s| late_s as i64 * SECOND + DAY);
+    let old_us = hour - caps.late_window_s.map_or(200 * DAY, |late_s| late_s as i64 * SECOND + DAY);
     let old = minute(old_us - old_us.rem_euclid(MINUTE), 67, 30, 58_000);
     parts.insert(20, future);
     parts.insert(40, old.clone());
