@@ -33,6 +33,8 @@ const SERVICES: &[(&str, &str)] = &[
     ("/usr/sbin/bearerbox", "kannel"),
     ("/usr/bin/gammu-smsd", "gammu-smsd"),
     ("/usr/sbin/smsd", "smstools"),
+    ("/usr/bin/prometheus", "prometheus"),
+    ("/usr/bin/victoria-metrics", "victoria-metrics"),
 ];
 
 /// Builds once, runs the wanted suites one after the other, prints a table.

@@ -5,14 +5,15 @@
 mod common;
 
 use common::{MINUTE, T0, World, gap};
+use medmon_api::gateway::Lane;
+use medmon_api::quarantine::{Decision, Release};
 use medmon_api::vitals::SeriesQuery;
-use medmon_cloudd::Cloud;
-use medmon_cloudd::ingest::take;
-use medmon_cloudd::records::{Caller, gateway};
-use medmon_cloudd::vitals::{Batch, Caps, Source, Total, VitalsError, VitalsStore};
-use medmon_core::noun::{Envelope, Gap, Principal, Role, Verdict, Vital, Window};
+use medmon_cloudd::vitals::VitalsStore;
+use medmon_cloudd::{Cloud, CloudConfig};
+use medmon_core::noun::{Envelope, Verdict, Vital, Window};
 use medmon_core::wire::envelope;
 use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Windows and readings of a patient's heart rate.
@@ -69,7 +70,7 @@ async fn what_is_not_this_homes_or_not_of_this_time_is_set_aside_whole() {
     for (answer, word) in answers.iter().zip(words) {
         assert!(reason(answer).contains(word), "{answer:?} should say {word}");
     }
-    let garbage = home.client.ingest([&b"MEDM is not enough"[..], b""]).await.unwrap();
+    let garbage = home.client.ingest(Lane::Live, [&b"MEDM is not enough"[..], b""]).await.unwrap();
     assert!(garbage.iter().all(|answer| reason(answer).contains("envelope")), "{garbage:?}");
     assert_eq!(count(&world, patient.id).await, (0, 0));
     // A home's clock a little behind ours does not make the first reading after the binding nobody's.
@@ -80,27 +81,95 @@ async fn what_is_not_this_homes_or_not_of_this_time_is_set_aside_whole() {
     assert_eq!(home.send(&[home.envelope(5, 0, &[70])]).await, [Verdict::Stored]);
 }
 
+/// Killed after the answer and before anything was settled: the journal gives it again, once.
 #[tokio::test]
-async fn a_crash_between_the_two_stores_neither_loses_nor_doubles() {
+async fn what_was_answered_is_there_after_a_kill_and_only_once() {
     let world = World::new().await;
     let (patient, home) = world.home("DOE Jeanne").await;
     let sealed = home.envelope(1, 0, &[70, 71]);
-    // The first step alone, as if the power went before the second.
-    let batch = Batch {
-        subject: subject(&world, patient.id).await,
-        source: Source { install: home.install, stream: 0, sequence: 1 },
-        windows: sealed.windows.clone(),
-        gaps: sealed.gaps.clone(),
-    };
-    world.running.cloud.vitals.take(1, vec![batch]).await.unwrap();
+    assert_eq!(home.send(std::slice::from_ref(&sealed)).await, [Verdict::Stored]);
+    // The files as a kill leaves them here and now.
+    let copy = tempfile::tempdir().unwrap();
+    common::copy(world.folder.path(), copy.path());
+    let config = CloudConfig { data_dir: copy.path().into(), ..CloudConfig::default() };
+    let cloud = Cloud::open(&config, world.clock.clone(), CancellationToken::new()).await.unwrap();
+    let subject = subject(&world, patient.id).await;
+    assert_eq!(held(cloud.vitals.as_ref(), subject).await, (2, 2));
+    assert!(cloud.vitals.recent(subject)[0].1.iter().all(|window| window.count == 1));
+    // A stop in order settles it; nothing is given again, nothing is forgotten.
     let world = world.restart().await;
     let home = home.at(&world);
-    assert_eq!(home.send(std::slice::from_ref(&sealed)).await, [Verdict::Stored]);
     assert_eq!(home.send(&[sealed]).await, [Verdict::AlreadyHeld]);
     assert_eq!(count(&world, patient.id).await, (2, 2));
     assert_eq!(world.doctor.latest(patient.id).await.unwrap()[0].value, 71.0);
-    let recent = world.running.cloud.vitals.recent(subject(&world, patient.id).await);
-    assert!(recent[0].1.iter().all(|window| window.count == 1), "doubled in memory: {recent:?}");
+}
+
+/// A card restored from an image counts on from there: its numbers are taken, with other readings in them.
+#[tokio::test]
+async fn two_boxes_under_one_install_are_frozen_and_the_ward_is_told() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let first = (1..=40).map(|number| Envelope { sealed_us: T0 + MINUTE, ..home.envelope(number, 0, &[70]) });
+    let first: Vec<_> = first.collect();
+    world.clock.shift_utc(10 * MINUTE);
+    assert!(home.send(&first).await.iter().all(|verdict| *verdict == Verdict::Stored));
+    assert_eq!(home.send(&first[..3]).await, vec![Verdict::AlreadyHeld; 3], "their hashes are long forgotten");
+    let restored = Envelope { sealed_us: T0 + 9 * MINUTE, ..home.envelope(3, 8, &[55]) };
+    let next = home.envelope(41, 9, &[71]);
+    let answers = home.send(&[restored.clone(), next.clone()]).await;
+    assert!(reason(&answers[0]).starts_with("forked: stream 0 number 3"), "{answers:?}");
+    assert!(reason(&home.send(&[next]).await[0]).starts_with("forked: two boxes"));
+    assert_eq!(count(&world, patient.id).await.1, 40, "what came before stays");
+    let board = world.nurse.board(None).await.unwrap();
+    let alerts = &board.rows[0].alerts;
+    assert_eq!((alerts.len(), alerts[0].condition), (1, medmon_core::noun::Condition::Forked), "{alerts:?}");
+    // It is still frozen after a restart, and an install of its own ends it.
+    let world = world.restart().await;
+    let home = home.at(&world);
+    assert!(reason(&home.send(&[home.envelope(42, 9, &[71])]).await[0]).starts_with("forked"));
+    let code = world.admin.gateway_code(home.id).await.unwrap().code;
+    let install = Uuid::now_v7();
+    let nobody = world.admin.with_token(None).unwrap();
+    let enrolled = nobody.enrol(&medmon_api::gateway::Enrol { code, install }).await.unwrap();
+    let home = common::Home { install, token: enrolled.token, ..home }.at(&world);
+    assert_eq!(home.send(&[home.envelope(1, 9, &[71])]).await, [Verdict::Stored]);
+    assert!(world.nurse.board(None).await.unwrap().rows[0].alerts[0].cleared_at.is_some(), "waits for the ward only");
+    // What is held is said with every heartbeat.
+    let beat = home.client.heartbeat(&medmon_api::gateway::Heartbeat::default()).await.unwrap();
+    assert_eq!((beat.generation, beat.held.len(), beat.held[0].high), (1, 1, 1), "{beat:?}");
+}
+
+/// What was set aside is shown, and a person says whose it is; once, whatever is sent again.
+#[tokio::test]
+async fn what_was_set_aside_is_released_by_a_person_and_once() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    world.clock.shift_utc(20 * MINUTE);
+    let nobody = Envelope { epoch: 0, ..home.envelope(1, 0, &[70, 71]) };
+    let garbage = &b"MEDM is not enough"[..];
+    assert!(reason(&home.send(std::slice::from_ref(&nobody)).await[0]).contains("unattributed"));
+    home.client.ingest(Lane::Live, [garbage]).await.unwrap();
+    home.send(&[home.envelope(2, 3, &[72])]).await;
+    let restored = Envelope { sealed_us: T0 + 9 * MINUTE, ..home.envelope(2, 8, &[55]) };
+    assert!(reason(&home.send(&[restored]).await[0]).starts_with("forked"));
+    let shown = world.admin.gateway(home.id).await.unwrap();
+    assert_eq!((shown.quarantined, shown.frozen_at.is_some()), (3, true));
+    let aside = world.doctor.quarantine(home.id).await.unwrap();
+    let readings: Vec<_> = aside.iter().map(|one| one.content.as_ref().map(|content| content.readings)).collect();
+    assert_eq!(readings, [Some(2), None, Some(1)]);
+    let release = Release { epoch: home.epoch };
+    // Whoever keeps the fleet does not say whose readings are.
+    assert!(world.admin.release_quarantine(aside[0].id, &release).await.is_err());
+    assert_eq!(world.doctor.release_quarantine(aside[0].id, &release).await.unwrap(), Decision::Released);
+    assert_eq!(world.doctor.release_quarantine(aside[2].id, &release).await.unwrap(), Decision::Released);
+    assert!(world.doctor.release_quarantine(aside[0].id, &release).await.is_err(), "it was decided already");
+    assert!(world.doctor.release_quarantine(aside[1].id, &release).await.is_err(), "it cannot be opened");
+    assert_eq!(world.admin.dismiss_quarantine(aside[1].id).await.unwrap(), Decision::Dismissed);
+    assert_eq!(home.send(&[nobody]).await, [Verdict::AlreadyHeld]);
+    assert_eq!(count(&world, patient.id).await, (4, 4));
+    let world = world.restart().await;
+    assert_eq!(count(&world, patient.id).await, (4, 4));
+    assert_eq!(world.admin.gateway(home.id).await.unwrap().quarantined, 0);
 }
 
 #[tokio::test]
@@ -142,65 +211,23 @@ async fn an_ended_assignment_keeps_its_own_time_and_no_more() {
     assert!(reason(&home.send(&[home.envelope(3, 11, &[73])]).await[0]).contains("unattributed"));
 }
 
-/// A store on a full disk.
-struct Full;
-
-#[async_trait::async_trait]
-impl VitalsStore for Full {
-    fn caps(&self) -> Caps {
-        Caps { reads_own_writes: true, late_window_s: None, same_instant: true }
-    }
-    async fn take(&self, _: u64, _: Vec<Batch>) -> Result<(), VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn settle(&self, _: u64) -> Result<bool, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    fn settled_through(&self) -> u64 {
-        0
-    }
-    async fn range(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Vec<Window>, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn totals(&self, _: &[Uuid], _: Vital, _: i64, _: i64) -> Result<Vec<Total>, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn gaps(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Vec<Gap>, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn erase(&self, _: Uuid) -> Result<(), VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn maintain(&self, _: i64) -> Result<(), VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    fn recent(&self, _: Uuid) -> Vec<(Vital, Vec<Window>)> {
-        Vec::new()
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_says_later_and_takes_the_envelope_then() {
     let world = World::new().await;
     let (patient, home) = world.home("DOE Jeanne").await;
-    world.shutdown.cancel();
-    world.running.finished().await.unwrap();
-    let open = || Cloud::open(world.folder.path(), world.clock.clone(), tokio_util::sync::CancellationToken::new());
-    let mut cloud = open().await.unwrap();
-    let id = home.id;
-    let site = cloud.records.read(move |db| gateway::get(db, id)).await.unwrap().site;
-    let (name, role, gateway) = ("gw".into(), Role::Gateway, Some(id));
-    let principal = Principal { id, name, role, site, ward: None, patient: None, gateway, expires_us: None };
-    let caller = Caller { principal, now_us: T0 };
-    let sealed = vec![envelope::encode(&home.envelope(1, 0, &[70]))];
-    let store = std::mem::replace(&mut cloud.vitals, std::sync::Arc::new(Full));
-    let answers = take(&cloud, &caller, id, sealed.clone()).await.unwrap();
+    // No segment can be begun: a folder is in its place.
+    let place = world.folder.path().join("journal").join(format!("{:012}.log", 2));
+    std::fs::create_dir(&place).unwrap();
+    let cloud = &world.running.cloud;
+    let (now, zero) = (world.clock.mono_us(), std::time::Duration::ZERO);
+    assert_eq!(home.send(&[home.envelope(1, 0, &[70])]).await, [Verdict::Stored]);
+    assert!(cloud.journal.tend(&cloud.records, cloud.vitals.as_ref(), zero, now).await.is_err());
+    let sealed = [home.envelope(2, 1, &[70])];
+    let answers = home.send(&sealed).await;
     assert!(matches!(answers[..], [Verdict::Later { .. }]), "{answers:?}");
-    cloud.vitals = store;
-    assert_eq!(take(&cloud, &caller, id, sealed).await.unwrap(), [Verdict::Stored]);
-    let open = move |db: &rusqlite::Connection| medmon_cloudd::records::assignment::open_of_patient(db, patient.id);
-    let subject = cloud.records.read(open).await.unwrap().unwrap().subject;
-    assert_eq!(held(cloud.vitals.as_ref(), subject).await.1, 1);
+    std::fs::remove_dir(&place).unwrap();
+    assert_eq!(home.send(&sealed).await, [Verdict::Stored]);
+    assert_eq!(count(&world, patient.id).await, (2, 2));
 }
 
 proptest! {
@@ -241,12 +268,12 @@ async fn a_request_over_its_bounds_is_refused_before_it_is_read() {
     let (_, home) = world.home("DOE Jeanne").await;
     let sealed = envelope::encode(&home.envelope(1, 0, &[70]));
     let many = vec![sealed.as_slice(); 257];
-    let error = home.client.ingest(many).await.unwrap_err();
+    let error = home.client.ingest(Lane::Live, many).await.unwrap_err();
     assert!(error.to_string().contains("256"), "{error}");
     let huge = vec![0; (8 << 20) + 1];
-    let error = home.client.ingest([huge.as_slice()]).await.unwrap_err();
+    let error = home.client.ingest(Lane::Live, [huge.as_slice()]).await.unwrap_err();
     assert_eq!(error.problem().map(|problem| problem.status), Some(413), "{error}");
-    let wrong = world.nurse.ingest([sealed.as_slice()]).await.unwrap_err();
+    let wrong = world.nurse.ingest(Lane::Live, [sealed.as_slice()]).await.unwrap_err();
     assert_eq!(wrong.exit_code(), 5, "only a gateway ingests");
     assert_eq!(home.send(&[home.envelope(1, 0, &[70])]).await, [Verdict::Stored]);
 }

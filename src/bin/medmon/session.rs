@@ -131,7 +131,7 @@ impl Session {
             None => None,
         };
         let user_agent = Some(concat!("medmon/", env!("CARGO_PKG_VERSION")).to_owned());
-        Ok(Client::with(self.url()?, &Options { token, ca_pem, user_agent, connect_timeout: None })?)
+        Ok(Client::with(self.url()?, &Options { token, ca_pem, user_agent, slow_link: false })?)
     }
 
     fn token(&self) -> anyhow::Result<String> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use medmon_api::Client;
 use medmon_api::assignment::Assignment;
-use medmon_api::gateway::{Enrol, Heartbeat, NewGateway};
+use medmon_api::gateway::{Enrol, Heartbeat, Lane, NewGateway};
 use medmon_api::patient::{NewPatient, Patient};
 use medmon_api::ward::{NewWard, Ward};
 use medmon_cloudd::config::SmsConfig;
@@ -169,7 +169,7 @@ impl Home {
 
     pub async fn send(&self, envelopes: &[Envelope]) -> Vec<medmon_core::noun::Verdict> {
         let sealed: Vec<Vec<u8>> = envelopes.iter().map(envelope::encode).collect();
-        self.client.ingest(sealed.iter().map(Vec::as_slice)).await.unwrap()
+        self.client.ingest(Lane::Live, sealed.iter().map(Vec::as_slice)).await.unwrap()
     }
 
     pub fn raised(&self, alert: Uuid, priority: Priority) -> Fact {
@@ -198,4 +198,18 @@ pub fn fact(alert: Uuid, at_us: i64, kind: FactKind) -> Fact {
 
 pub fn gap(from_us: i64, to_us: i64) -> Gap {
     Gap { vital: Vital::HEART_RATE, device: Ieee(1), from_us, to_us, lost: 3 }
+}
+
+/// Copies a folder as it is.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &place)
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
 }

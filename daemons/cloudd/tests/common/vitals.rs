@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use medmon_cloudd::vitals::{Batch, Source, Total, VitalsStore};
+use medmon_cloudd::vitals::{Batch, Total, VitalsStore};
 use medmon_core::noun::{Gap, Ieee, UtcUs, Vital, Window};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -46,7 +46,6 @@ pub struct Story {
     /// By segment; those that are settled are gone.
     journal: BTreeMap<u64, Vec<Batch>>,
     segment: u64,
-    sequence: u64,
     windows: BTreeMap<(Uuid, Vital), BTreeMap<(UtcUs, u32), Window>>,
     gaps: BTreeMap<(Uuid, Vital), Vec<Gap>>,
     /// The start of this hour.
@@ -60,7 +59,7 @@ impl Story {
         // A store that others told something before has a number to go on from.
         let segment = store.settled_through() + 1;
         let hour_us = now_us - now_us.rem_euclid(HOUR);
-        Self { rig, store, journal: BTreeMap::new(), segment, sequence: 0, windows, gaps, hour_us }
+        Self { rig, store, journal: BTreeMap::new(), segment, windows, gaps, hour_us }
     }
 
     /// An envelope with windows and gaps of one subject: journalled and given to the store.
@@ -74,9 +73,7 @@ impl Story {
             known.push(gap.clone());
             known.sort_by_key(|gap| (gap.from_us, gap.to_us));
         }
-        self.sequence += 1;
-        let source = Source { install: subject, stream: 0, sequence: self.sequence };
-        let batch = Batch { subject, source, windows, gaps };
+        let batch = Batch { subject, windows, gaps };
         self.journal.entry(self.segment).or_default().push(batch.clone());
         self.store.take(self.segment, vec![batch]).await.unwrap();
     }
@@ -508,8 +505,7 @@ pub async fn one_bad_part_in_a_hundred_harms_no_other(mut story: Story) {
     parts.insert(40, old.clone());
     parts.insert(60, Window { last: 990, max: 1_200, sum: 3_000, ..twice });
     // Around the story's own books: what becomes of the three is not the same for every store.
-    let source = Source { install: subject, stream: 0, sequence: 1 };
-    let batch = Batch { subject, source, windows: parts, gaps: Vec::new() };
+    let batch = Batch { subject, windows: parts, gaps: Vec::new() };
     story.journal.entry(story.segment).or_default().push(batch.clone());
     story.store.take(story.segment, vec![batch]).await.unwrap();
     story.tell(other, minutes(hour, 80..90), Vec::new()).await;

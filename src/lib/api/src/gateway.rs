@@ -74,7 +74,7 @@ pub struct Heartbeat {
 }
 
 /// The answer to a heartbeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatAnswer {
     /// The newest Settings; fetch them if they are not in force.
     pub settings_version: u64,
@@ -82,6 +82,52 @@ pub struct HeartbeatAnswer {
     pub utc_us: i64,
     /// Higher than the last seen: ask for facts.
     pub facts_cursor: u64,
+    /// Another than the last seen: the cloud was restored from a backup and may lack what it had said to hold. 0 = not known.
+    #[serde(default)]
+    pub generation: u64,
+    /// What the cloud holds of this install's streams; empty = not said.
+    #[serde(default)]
+    pub held: Vec<StreamHeld>,
+}
+
+/// How far the cloud holds a stream of envelopes, stored or set aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamHeld {
+    /// The stream.
+    pub stream: u8,
+    /// The highest number that it holds; 0 = none.
+    pub high: u64,
+    /// Ranges of numbers up to `high`, from and to inclusive, that it does not hold.
+    #[serde(default)]
+    pub holes: Vec<(u64, u64)>,
+}
+
+impl StreamHeld {
+    /// Whether it holds `sequence`.
+    pub fn holds(&self, sequence: u64) -> bool {
+        sequence <= self.high && !self.holes.iter().any(|(from, to)| (*from..=*to).contains(&sequence))
+    }
+}
+
+/// Which lane envelopes travel in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// The newest window: the board waits for it.
+    #[default]
+    Live,
+    /// What is past; it waits first when many send at once.
+    Backlog,
+}
+
+/// How envelopes come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct IngestQuery {
+    /// `live` (also if absent) or `backlog`.
+    #[param(inline)]
+    pub lane: Lane,
 }
 
 /// A gateway.
@@ -114,6 +160,13 @@ pub struct Gateway {
     pub epoch: u64,
     /// Whether the newest Settings are in force.
     pub settings: InForce,
+    /// Two boxes have its install: what it sends is set aside since then.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub frozen_at: Option<Timestamp>,
+    /// Envelopes of it that were set aside and wait for a decision.
+    #[serde(default)]
+    pub quarantined: u64,
     /// Sensors may join until then.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -1,13 +1,18 @@
 //! Real services for tests, benches and `medmon demo`: each on private loopback ports, in a folder of its caller,
 //! stopped by its own process id. Not for anything that runs in a home.
 
+mod http_server;
 mod kannel;
+mod prometheus;
 mod rabbitmq;
 mod smsd;
+mod victoria;
 
 pub use kannel::{Kannel, Phones};
+pub use prometheus::Prometheus;
 pub use rabbitmq::RabbitMq;
 pub use smsd::{Smsd, SmsdKind};
+pub use victoria::VictoriaMetrics;
 
 /// Why a service is not there.
 #[derive(Debug, thiserror::Error)]

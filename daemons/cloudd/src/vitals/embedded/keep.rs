@@ -1,5 +1,7 @@
 //! What becomes of old months: thinned to quarters of an hour, then removed.
 
+use std::sync::atomic::Ordering;
+
 use medmon_core::noun::{UtcUs, Window};
 
 use super::key::{Day, Month, Series};
@@ -27,9 +29,12 @@ impl Store {
             let Some(_lock) = self.try_lock()? else { return first };
             first = first.and(if gone { self.remove_month(*month) } else { self.thin(*month, now_us) });
         }
+        let today = Day::of(now_us).0;
         match self.options.retention_us {
-            Some(after_us) => first.and(self.catalogue.forget_gaps(now_us.saturating_sub(after_us))),
-            None => first,
+            Some(after_us) if self.gaps_kept.swap(today, Ordering::Relaxed) != today => {
+                first.and(self.catalogue.forget_gaps(now_us.saturating_sub(after_us)))
+            }
+            _ => first,
         }
     }
 

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -172,6 +173,8 @@ struct Store {
     layout: RwLock<Arc<Layout>>,
     /// Held by whoever reads files; closed for the moment in which windows go from one file to another.
     gate: RwLock<()>,
+    /// The day whose holes were last looked through for those to let go.
+    gaps_kept: AtomicI64,
 }
 
 impl Embedded {
@@ -274,8 +277,8 @@ impl Store {
         let catalogue = Catalogue::open(&folder, options.max_bytes)?;
         let (readers, recent) = (Readers::default(), Recent::default());
         catalogue.newest(|subject, vital, tail| recent.put(subject, vital, tail))?;
-        let (layout, gate) = (RwLock::default(), RwLock::default());
-        let store = Self { folder, options, clock, catalogue, readers, recent, layout, gate };
+        let (layout, gate, gaps_kept) = Default::default();
+        let store = Self { folder, options, clock, catalogue, readers, recent, layout, gate, gaps_kept };
         let lock = store.lock()?;
         store.find()?;
         drop(lock);

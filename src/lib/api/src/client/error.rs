@@ -1,5 +1,7 @@
 //! What can go wrong on the way, in kinds that the command line turns into exit codes.
 
+use std::time::Duration;
+
 use crate::Problem;
 use crate::problem::slug;
 
@@ -78,12 +80,21 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// The server refused for now, and said how long (`Retry-After`).
+    #[error("{refusal}; it asks to come back in {} s", after.as_secs())]
+    Later {
+        /// How long.
+        after: Duration,
+        /// The refusal.
+        refusal: Box<Self>,
+    },
 }
 
 impl Error {
     /// What kind of error it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Later { refusal, .. } => refusal.kind(),
             Self::Address(_) => ErrorKind::Invalid,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::Status { status, .. } => of_status(*status),
@@ -110,6 +121,15 @@ impl Error {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem(problem) => Some(problem),
+            Self::Later { refusal, .. } => refusal.problem(),
+            _ => None,
+        }
+    }
+
+    /// How long the server, busy or flooded (503, 429), asks to wait before the next request.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Later { after, .. } => Some(*after),
             _ => None,
         }
     }
@@ -150,6 +170,9 @@ mod tests {
             assert_eq!(error.exit_code(), code, "{slug}");
             assert_eq!(error.to_string(), "t: d");
         }
+        let refusal = Box::new(Error::Status { url: String::new(), status: 503 });
+        let later = Error::Later { after: Duration::from_secs(9), refusal };
+        assert_eq!((later.kind(), later.retry_after()), (ErrorKind::Busy, Some(Duration::from_secs(9))));
         assert_eq!(Error::Status { url: String::new(), status: 502 }.exit_code(), 6);
     }
 }

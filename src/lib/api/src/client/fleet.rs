@@ -5,16 +5,20 @@ use std::time::Duration;
 use medmon_core::noun::{Fact, Settings, Verdict};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::people::{one, unchanged};
-use super::{Client, Error, TIMEOUT, answer, header};
+use super::{Client, Error, Query, TIMEOUT, answer, header};
 use crate::gateway::{
     ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer,
-    NewGateway, Pair, SegmentTaken, WaitQuery,
+    IngestQuery, Lane, NewGateway, Pair, SegmentTaken, WaitQuery,
 };
+use crate::quarantine::{Decision, Quarantined, Release};
 use crate::{frames, paths};
 
+/// A slower link is none: half of what 2G gives at its worst.
+const SLOWEST_BYTES_PER_S: u64 = 256;
 /// A long poll may take its wait and this.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -44,6 +48,21 @@ impl Client {
         self.write(Method::POST, &one(paths::GATEWAY_PAIR, id), pair).await
     }
 
+    /// Envelopes of a gateway that were set aside and wait for a decision, oldest first.
+    pub async fn quarantine(&self, gateway: Uuid) -> Result<Vec<Quarantined>, Error> {
+        self.get(&one(paths::GATEWAY_QUARANTINE, gateway), &[]).await
+    }
+
+    /// Puts one of them into the record of the patient of an assignment; safe to repeat.
+    pub async fn release_quarantine(&self, id: Uuid, release: &Release) -> Result<Decision, Error> {
+        self.write(Method::POST, &one(paths::QUARANTINE_RELEASE, id), release).await
+    }
+
+    /// One of them stays aside for good.
+    pub async fn dismiss_quarantine(&self, id: Uuid) -> Result<Decision, Error> {
+        self.write(Method::POST, &one(paths::QUARANTINE_DISMISS, id), &()).await
+    }
+
     /// Revokes a gateway: its token ends. One that is bound has to be unbound first.
     pub async fn revoke_gateway(&self, id: Uuid) -> Result<(), Error> {
         self.delete(&one(paths::GATEWAY, id)).await
@@ -55,10 +74,12 @@ impl Client {
     }
 
     /// Sealed envelopes in, a verdict each out, in order. 256 envelopes and 8 MiB at most.
-    pub async fn ingest<'a>(&self, envelopes: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Verdict>, Error> {
-        let body = frames::encode(envelopes);
-        let request = self.request(Method::POST, paths::INGEST).header(CONTENT_TYPE, "application/octet-stream");
-        answer(paths::INGEST, self.send(request.body(body).timeout(TIMEOUT)).await?).await
+    pub async fn ingest<'a>(
+        &self,
+        lane: Lane,
+        envelopes: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Vec<Verdict>, Error> {
+        self.upload(paths::INGEST, &IngestQuery { lane }, frames::encode(envelopes)).await
     }
 
     /// The calling gateway's Settings; `None` = still `have`. Waits up to `wait_s` (60 at most) for newer ones.
@@ -89,8 +110,14 @@ impl Client {
 
     /// A segment up, as it was sealed. Again it changes nothing.
     pub async fn push_segment(&self, sealed: Vec<u8>) -> Result<SegmentTaken, Error> {
-        let request = self.request(Method::POST, paths::SEGMENTS).header(CONTENT_TYPE, "application/octet-stream");
-        answer(paths::SEGMENTS, self.send(request.body(sealed).timeout(TIMEOUT)).await?).await
+        self.upload(paths::SEGMENTS, &(), sealed).await
+    }
+
+    /// Bytes up. A link that is slow and goes on is given its time.
+    async fn upload<T: DeserializeOwned>(&self, path: &str, query: &dyn Query, body: Vec<u8>) -> Result<T, Error> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/octet-stream");
+        let timeout = TIMEOUT + Duration::from_secs(body.len() as u64 / SLOWEST_BYTES_PER_S);
+        answer(path, self.send(query.add(request).body(body).timeout(timeout)).await?).await
     }
 
     /// Facts down: what others said after `after`. Waits up to `wait_s` (30 at most) while there is nothing.

@@ -9,7 +9,7 @@ mod sse;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +24,8 @@ use crate::Problem;
 const MAX_ANSWER: usize = 32 << 20;
 /// A call that is not a long poll takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// No server that is busy is believed for longer: it may be a proxy that has gone mad.
+const LONGEST_LATER: Duration = Duration::from_hours(1);
 /// Longer than a long poll and than the heart beats of `/v1/events`.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -36,8 +38,8 @@ pub struct Options {
     pub ca_pem: Option<Vec<u8>>,
     /// Shown in the server's log, such as "medmon/0.1.0".
     pub user_agent: Option<String>,
-    /// For tests and slow links; absent = 5 s.
-    pub connect_timeout: Option<Duration>,
+    /// Connecting may take half a minute, and a request as long as its bytes take at 2G's worst.
+    pub slow_link: bool,
 }
 
 /// A client of one server. Cheap to clone; clones share connections.
@@ -71,10 +73,13 @@ impl Client {
             return Err(refuse("write an http or https address"));
         }
         let mut builder = reqwest::Client::builder()
-            .connect_timeout(options.connect_timeout.unwrap_or(Duration::from_secs(5)))
-            .read_timeout(READ_TIMEOUT)
+            .connect_timeout(if options.slow_link { TIMEOUT } else { Duration::from_secs(5) })
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(options.user_agent.as_deref().unwrap_or(concat!("medmon-api/", env!("CARGO_PKG_VERSION"))));
+        if !options.slow_link {
+            // It begins with the request, not with the answer: it would cut off an upload that goes on.
+            builder = builder.read_timeout(READ_TIMEOUT);
+        }
         if is_loopback(&base) {
             // A proxy of the network cannot reach this machine's own loopback.
             builder = builder.no_proxy();
@@ -154,12 +159,18 @@ impl Client {
     async fn refusal(&self, response: Response) -> Error {
         let status = response.status().as_u16();
         let problem = is_problem(response.headers());
+        let after = retry_after(&response);
         let unsaid = Error::Status { url: self.base.to_string(), status };
-        if !problem {
-            return unsaid;
+        let refusal = if problem {
+            let body = body(response).await.unwrap_or_default();
+            serde_json::from_slice::<Problem>(&body).map_or(unsaid, Error::Problem)
+        } else {
+            unsaid
+        };
+        match after {
+            Some(after) => Error::Later { after, refusal: Box::new(refusal) },
+            None => refusal,
         }
-        let body = body(response).await.unwrap_or_default();
-        serde_json::from_slice::<Problem>(&body).map_or(unsaid, Error::Problem)
     }
 
     /// Whether the server answers and its stores are open.
@@ -205,6 +216,13 @@ async fn body(mut response: Response) -> Result<Vec<u8>, String> {
 
 fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Seconds only: a date says nothing to a gateway that does not know the time.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let busy = matches!(response.status().as_u16(), 429 | 503);
+    let seconds = header(response, &RETRY_AFTER).filter(|_| busy)?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_LATER))
 }
 
 fn is_problem(headers: &HeaderMap) -> bool {
