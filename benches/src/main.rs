@@ -10,6 +10,7 @@ mod line;
 mod measure;
 mod program;
 mod reaction;
+mod vitals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ type Bench = (&'static [&'static str], fn(bool) -> anyhow::Result<Vec<Figure>>);
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|one| figure::is_wanted(name, one));
-    let benches: Vec<Bench> = [gateway::BENCHES, reaction::BENCHES, detect::BENCHES].concat();
+    let benches: Vec<Bench> = [gateway::BENCHES, reaction::BENCHES, detect::BENCHES, vitals::BENCHES].concat();
     let mut figures = Vec::new();
     let mut broken = 0;
     for (names, bench) in benches {
