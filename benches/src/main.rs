@@ -12,6 +12,7 @@ mod line;
 mod measure;
 mod program;
 mod reaction;
+mod vitals;
 mod wire;
 
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|one| figure::is_wanted(name, one));
     let benches: Vec<Bench> =
-        [gateway::BENCHES, wire::BENCHES, reaction::BENCHES, detect::BENCHES, cloud::BENCHES].concat();
+        [gateway::BENCHES, wire::BENCHES, reaction::BENCHES, detect::BENCHES, cloud::BENCHES, vitals::BENCHES].concat();
     let mut figures = Vec::new();
     let mut broken = 0;
     for (names, bench) in benches {
