@@ -269,6 +269,12 @@ CREATE TABLE stream (
     PRIMARY KEY (install, stream)
 );
 DROP TABLE envelope;
+CREATE TABLE erasing (
+    -- subjects whose vitals were erased, or are about to be
+    subject BLOB PRIMARY KEY NOT NULL,
+    asked_us BIGINT NOT NULL,
+    done_us BIGINT
+);
 CREATE TABLE cloud (
     -- one row: what this cloud is
     generation BIGINT NOT NULL,
