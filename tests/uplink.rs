@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use medmon_api::vitals::SeriesQuery;
-use medmon_core::noun::{Envelope, Vital, Window};
+use medmon_core::noun::{Envelope, Verdict, Vital, Window};
 use medmon_gatewayd::Gateway;
 use medmon_gatewayd::outbox::{Batch, Outbox};
 use medmon_kit::Clock;
@@ -125,6 +125,53 @@ async fn what_waited_for_a_month_arrives() {
     let old = held(&home, began_us).await - held(&home, began_us + DAY).await;
     assert_eq!(old, 20, "each is where it was");
     gateway.stop().await;
+    home.end().await;
+}
+
+/// The cloud freezes an install that two boxes have; enrolled anew, each is one of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_box_that_was_copied_enrols_as_a_new_install_and_keeps_what_is_unsent() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::new(folder.path()).await;
+    let began_us = home.real.utc_us() - MINUTE;
+    let gateway = home.start().await;
+    home.bound().await;
+    home.speak(&gateway, 60..70).await;
+    arrived(&home, &gateway, began_us, 10).await;
+    home.link.cut();
+    home.speak(&gateway, 60..80).await;
+    let old = gateway.local.install.id;
+    gateway.stop().await;
+    // What its next envelope would have heard.
+    let outbox = Outbox::open(&home.config.data_dir).unwrap();
+    let reason = "forked: two boxes seal as this install".to_owned();
+    let first = Verdict::Quarantined { reason };
+    assert!(!outbox.is_forked(old).await.unwrap());
+    outbox.settle(vec![(1, first)], home.real.utc_us()).await.unwrap();
+    assert!(outbox.is_forked(old).await.unwrap());
+    let unsent = outbox.depth().await.unwrap().waiting;
+    assert!(unsent > 0);
+    drop(outbox);
+    home.link.heal();
+    let code = home.admin.gateway_code(home.gateway).await.unwrap().code;
+    medmon_gatewayd::enrol(&home.config, &code, &home.machine).await.unwrap();
+    let gateway = home.start().await;
+    let new = gateway.local.install.id;
+    assert_ne!(new, old);
+    assert_eq!(home.admin.gateway(home.gateway).await.unwrap().install, Some(new));
+    assert_eq!(gateway.local.outbox.next_sequence().await.unwrap(), 1);
+    home.speak(&gateway, 60..90).await;
+    until("all readings are at the cloud", async || held(&home, began_us).await >= 40).await;
+    let depth = async || gateway.local.outbox.depth().await.unwrap();
+    until("every envelope has a verdict", async || depth().await.waiting == 0).await;
+    assert_eq!(held(&home, began_us).await, 40, "its own");
+    assert_eq!(depth().await.quarantined, unsent, "the old install's wait at the cloud for a person");
+    assert!(!gateway.local.outbox.is_forked(new).await.unwrap());
+    gateway.stop().await;
+    // Enrolled once more, it stays who it is.
+    let code = home.admin.gateway_code(home.gateway).await.unwrap().code;
+    medmon_gatewayd::enrol(&home.config, &code, &home.machine).await.unwrap();
+    assert_eq!(home.admin.gateway(home.gateway).await.unwrap().install, Some(new));
     home.end().await;
 }
 
