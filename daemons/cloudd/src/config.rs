@@ -55,11 +55,19 @@ pub enum RecordsKind {
 }
 
 /// `[cloud.vitals]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VitalsConfig {
     /// Which store. Default `embedded`, the only one in this release.
     pub kind: VitalsKind,
+    /// Seconds after which a segment of the journal is closed and settled in the store. Default 3600.
+    pub segment_s: u32,
+}
+
+impl Default for VitalsConfig {
+    fn default() -> Self {
+        Self { kind: VitalsKind::default(), segment_s: 3600 }
+    }
 }
 
 /// The vitals stores of this release.

@@ -10,6 +10,7 @@ use medmon_core::noun::{Action, Resource, UtcUs};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::known::Known;
 use crate::records::{Caller, Effect};
 
 /// Hints that are kept for whoever comes back.
@@ -120,11 +121,12 @@ impl Bells {
 }
 
 /// Causes what a durable write asked for.
-pub fn publish(events: &Events, bells: &Bells, effects: Vec<Effect>) {
+pub fn publish(events: &Events, bells: &Bells, known: &Known, effects: Vec<Effect>) {
     for effect in effects {
         match effect {
             Effect::Hint { kind, resource, alert } => events.push(kind, resource, alert),
             Effect::Wake(gateway) => bells.ring(gateway),
+            Effect::Forget(id) => known.forget(id),
         }
     }
 }

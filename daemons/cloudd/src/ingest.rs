@@ -1,21 +1,23 @@
-//! Envelopes in, a verdict each out. The vitals store first, then one commit of the records, then the answer: a crash
-//! between the two loses nothing (the gateway sends again) and doubles nothing (the store knows each part's source).
+//! Envelopes in, a verdict each out. Judged against what is remembered (`known`, `ledger`), kept in the journal by one
+//! synced commit, and only then answered: a crash loses nothing (the gateway sends again) and doubles nothing (the
+//! journal holds the identity with the content). The records are written only for what is set aside.
 //!
 //! Nothing is guessed: what is not this gateway's, not this assignment's or not of this time is set aside whole.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use medmon_api::event::EventKind;
-use medmon_core::noun::{Assignment, Envelope, UtcUs, Verdict};
+use medmon_core::noun::{Assignment, Envelope, Resource, UtcUs, Verdict};
 use medmon_core::wire::envelope as wire;
-use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::Cloud;
-use crate::records::{Caller, assignment, envelope, gateway, ward};
+use crate::journal::{Accepted, short};
+use crate::known::Home;
+use crate::ledger::Held;
+use crate::records::{Caller, forks, quarantine};
 use crate::refusal::Refusal;
-use crate::vitals::{Batch, Source, VitalsError};
 
 /// A window that starts later than this from now is not of this time (DESIGN.md, invariant 8).
 const AHEAD_US: UtcUs = 120_000_000;
@@ -43,8 +45,13 @@ impl Turns {
 /// What is to be done with one envelope.
 #[derive(Clone, Debug, PartialEq)]
 enum Judgement {
-    Store { subject: Uuid, patient: Uuid },
+    Store {
+        subject: Uuid,
+        resource: Resource,
+    },
     Held,
+    /// Two boxes have this install id: one number came with two contents.
+    Forked(String),
     Aside(String),
 }
 
@@ -56,27 +63,32 @@ struct Opened {
 
 /// Takes the sealed envelopes of a gateway; a verdict for each, in order.
 pub async fn take(
-    cloud: &Cloud,
+    cloud: &Arc<Cloud>,
     caller: &Caller,
     gateway: Uuid,
     sealed: Vec<Vec<u8>>,
 ) -> Result<Vec<Verdict>, Refusal> {
-    let turn = cloud.turns.of(gateway);
-    let _mine = turn.lock().await;
-    let mut verdicts = Vec::with_capacity(sealed.len());
-    let mut batch = Vec::new();
-    let mut open = 0;
-    for sealed in sealed {
-        let opened = self::open(sealed);
-        open += opened.envelope.as_ref().map_or(0, |envelope| envelope.windows.len() + envelope.gaps.len());
-        batch.push(opened);
-        if open >= MAX_OPEN {
-            verdicts.extend(settle(cloud, caller, gateway, std::mem::take(&mut batch)).await?);
-            open = 0;
+    let (task, caller) = (Arc::clone(cloud), caller.clone());
+    // A task of its own: what is durable and not yet known to store and ledger would be lost to a line that is cut.
+    let taken = tokio::spawn(async move {
+        let turn = task.turns.of(gateway);
+        let _mine = turn.lock().await;
+        let mut verdicts = Vec::with_capacity(sealed.len());
+        let mut batch = Vec::new();
+        let mut open = 0;
+        for sealed in sealed {
+            let opened = self::open(sealed);
+            open += opened.envelope.as_ref().map_or(0, |envelope| envelope.windows.len() + envelope.gaps.len());
+            batch.push(opened);
+            if open >= MAX_OPEN {
+                verdicts.extend(settle(&task, &caller, gateway, std::mem::take(&mut batch)).await?);
+                open = 0;
+            }
         }
-    }
-    verdicts.extend(settle(cloud, caller, gateway, batch).await?);
-    Ok(verdicts)
+        verdicts.extend(settle(&task, &caller, gateway, batch).await?);
+        Ok(verdicts)
+    });
+    taken.await.map_err(Refusal::internal)?
 }
 
 fn open(sealed: Vec<u8>) -> Opened {
@@ -84,153 +96,160 @@ fn open(sealed: Vec<u8>) -> Opened {
     Opened { hash: wire::hash(&sealed), sealed, envelope }
 }
 
-/// Judges, stores and records one batch; one commit of each store for all of it.
+/// Judges and keeps one batch: one synced commit for all of it, shared with whoever else sends now.
 async fn settle(cloud: &Cloud, caller: &Caller, gateway: Uuid, batch: Vec<Opened>) -> Result<Vec<Verdict>, Refusal> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
-    let now_us = caller.now_us;
-    let read = move |db: &Connection| {
-        let judgements = judge_all(db, gateway, &batch, now_us)?;
-        Ok((batch, judgements))
+    let mut home = cloud.known.home(&cloud.records, gateway).await?;
+    let strange = |opened: &Opened| {
+        let of = opened.envelope.as_ref();
+        of.is_ok_and(|sealed| home.install != Some(sealed.install) || home.of_epoch(sealed.epoch).is_none())
     };
-    let (batch, judgements) = cloud.records.read(read).await?;
-    let later = || vec![Verdict::Later { seconds: LATER_S }; judgements.len()];
-    match cloud.vitals.take(1, batches(&batch, &judgements)).await {
-        Ok(()) => {}
-        Err(VitalsError::Busy) => return Ok(later()),
-        Err(error) => return Err(Refusal::internal(error)),
+    // Before anything is set aside for it, what is remembered is looked at anew: a binding may be a moment old.
+    if batch.iter().any(strange) {
+        cloud.known.forget(gateway);
+        home = cloud.known.home(&cloud.records, gateway).await?;
     }
-    let count = judgements.len();
-    match record(cloud, caller.clone(), gateway, batch, judgements).await {
-        Ok(verdicts) => Ok(verdicts),
-        Err(Refusal::Busy(_)) => Ok(vec![Verdict::Later { seconds: LATER_S }; count]),
+    // What this very request brings twice is held from its second time on.
+    let mut here = HashMap::new();
+    let (mut verdicts, mut accepted, mut aside) = (Vec::new(), Vec::new(), Vec::new());
+    let mut concerned: Vec<Resource> = Vec::new();
+    for opened in batch {
+        let judgement = judge(cloud, &home, &opened, &mut here, caller.now_us);
+        verdicts.push(match &judgement {
+            Judgement::Store { .. } => Verdict::Stored,
+            Judgement::Held => Verdict::AlreadyHeld,
+            Judgement::Forked(reason) | Judgement::Aside(reason) => Verdict::Quarantined { reason: reason.clone() },
+        });
+        match (judgement, opened) {
+            (Judgement::Store { subject, resource }, Opened { sealed, hash, envelope: Ok(envelope) }) => {
+                if !concerned.contains(&resource) {
+                    concerned.push(resource);
+                }
+                accepted.push(Accepted { subject, hash, sealed, envelope });
+            }
+            (Judgement::Forked(reason), opened) => aside.push((opened, reason, true)),
+            (Judgement::Aside(reason), opened) => aside.push((opened, reason, false)),
+            _ => {}
+        }
+    }
+    if let Err(error) = cloud.journal.keep(cloud.vitals.as_ref(), accepted, caller.now_us).await {
+        tracing::error!(%error, "envelopes cannot be made durable; the gateway keeps them");
+        return Ok(vec![later(); verdicts.len()]);
+    }
+    for resource in concerned {
+        cloud.events.push(EventKind::Vitals, resource, None);
+    }
+    if !aside.is_empty() && !set_aside(cloud, caller, gateway, aside).await? {
+        for verdict in verdicts.iter_mut().filter(|verdict| matches!(verdict, Verdict::Quarantined { .. })) {
+            *verdict = later();
+        }
+    }
+    Ok(verdicts)
+}
+
+/// `false`: there is no room for it now.
+async fn set_aside(
+    cloud: &Cloud,
+    caller: &Caller,
+    gateway: Uuid,
+    aside: Vec<(Opened, String, bool)>,
+) -> Result<bool, Refusal> {
+    let work = move |tx: &crate::records::Tx<'_>| {
+        for (opened, reason, forked) in &aside {
+            if let (true, Ok(envelope)) = (forked, &opened.envelope) {
+                forks::begin(tx, gateway, envelope.sequence)?;
+            }
+            quarantine::add(tx, gateway, &opened.sealed, opened.hash, reason)?;
+        }
+        Ok(())
+    };
+    match cloud.write(caller.clone(), work).await {
+        Ok(()) => Ok(true),
+        Err(Refusal::Busy(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn batches(batch: &[Opened], judgements: &[Judgement]) -> Vec<Batch> {
-    let stored = batch.iter().zip(judgements).filter_map(|(opened, judgement)| match (&opened.envelope, judgement) {
-        (Ok(envelope), Judgement::Store { subject, .. }) => Some((envelope, *subject)),
-        _ => None,
-    });
-    stored
-        .map(|(envelope, subject)| Batch {
-            subject,
-            source: Source { install: envelope.install, stream: envelope.stream, sequence: envelope.sequence },
-            windows: envelope.windows.clone(),
-            gaps: envelope.gaps.clone(),
-        })
-        .collect()
+/// Ten thousand gateways that hear `later` in the same second must not come back in the same second.
+fn later() -> Verdict {
+    let jitter = u32::from(Uuid::new_v4().as_bytes()[0]) * LATER_S / 255;
+    Verdict::Later { seconds: LATER_S / 2 + jitter }
 }
 
-async fn record(
-    cloud: &Cloud,
-    caller: Caller,
-    gateway: Uuid,
-    batch: Vec<Opened>,
-    judgements: Vec<Judgement>,
-) -> Result<Vec<Verdict>, Refusal> {
-    cloud
-        .write(caller, move |tx| {
-            gateway::heard(tx, gateway)?;
-            let mut fresh = BTreeSet::new();
-            let mut verdicts = Vec::with_capacity(batch.len());
-            for (opened, judgement) in batch.iter().zip(judgements) {
-                verdicts.push(match (judgement, &opened.envelope) {
-                    (Judgement::Store { patient, .. }, Ok(sealed)) => {
-                        envelope::hold(tx, gateway, sealed, opened.hash)?;
-                        fresh.insert(patient);
-                        Verdict::Stored
-                    }
-                    (Judgement::Held, _) => Verdict::AlreadyHeld,
-                    (Judgement::Aside(reason), _) => {
-                        envelope::quarantine(tx, gateway, &opened.sealed, opened.hash, &reason)?;
-                        Verdict::Quarantined { reason }
-                    }
-                    // A judgement to store is only ever given to what was opened.
-                    (Judgement::Store { .. }, Err(reason)) => Verdict::Quarantined { reason: reason.clone() },
-                });
-            }
-            for patient in fresh {
-                tx.hint(EventKind::Vitals, ward::resource_of(tx.db, patient)?, None);
-            }
-            Ok(verdicts)
-        })
-        .await
-}
-
-fn judge_all(db: &Connection, gateway: Uuid, batch: &[Opened], now_us: UtcUs) -> Result<Vec<Judgement>, Refusal> {
-    let install = gateway::install(db, gateway)?;
-    // What this very request brings twice is held from its second time on.
-    let mut here = HashMap::new();
-    let mut judgements = Vec::with_capacity(batch.len());
-    for opened in batch {
-        let judgement = match &opened.envelope {
-            Err(reason) => Judgement::Aside(reason.clone()),
-            Ok(sealed) => {
-                let id = (sealed.stream, sealed.sequence);
-                let held = match here.get(&id) {
-                    Some(hash) => Some(*hash),
-                    None => envelope::held(db, sealed)?,
-                };
-                let judgement = judge(db, gateway, install, sealed, opened.hash, held, now_us)?;
-                if matches!(judgement, Judgement::Store { .. }) {
-                    here.insert(id, opened.hash);
-                }
-                judgement
-            }
-        };
-        judgements.push(judgement);
-    }
-    Ok(judgements)
-}
-
-fn judge(
-    db: &Connection,
-    gateway: Uuid,
-    install: Option<Uuid>,
-    sealed: &Envelope,
-    hash: [u8; 32],
-    held: Option<[u8; 32]>,
-    now_us: UtcUs,
-) -> Result<Judgement, Refusal> {
-    let aside = |reason: String| Ok(Judgement::Aside(reason));
-    if install != Some(sealed.install) {
-        return aside("sealed by an install that is not the enrolled one of this gateway".into());
-    }
-    match held {
-        Some(before) if before == hash => return Ok(Judgement::Held),
-        Some(_) => {
-            return aside(format!("stream {} number {}: held with another content", sealed.stream, sealed.sequence));
-        }
-        None => {}
-    }
-    let Some(assignment) = assignment::of_epoch(db, gateway, sealed.epoch)? else {
-        return aside(format!("unattributed: epoch {} is no assignment of this gateway", sealed.epoch));
+fn judge(cloud: &Cloud, home: &Home, opened: &Opened, here: &mut HashMap<(u8, u64), u64>, now_us: UtcUs) -> Judgement {
+    let sealed = match &opened.envelope {
+        Ok(sealed) => sealed,
+        Err(reason) => return Judgement::Aside(reason.clone()),
     };
-    let reach = Assignment { to_us: assignment.to_us.map(|end| end.saturating_add(SKEW_US)), ..assignment };
+    if home.install != Some(sealed.install) {
+        return Judgement::Aside("sealed by an install that is not the enrolled one of this gateway".into());
+    }
+    let (id, hash) = ((sealed.install, sealed.stream), short(&opened.hash));
+    let number = (sealed.stream, sealed.sequence);
+    let held = match here.get(&number) {
+        Some(before) if *before == hash => Held::Yes,
+        Some(_) => Held::Differs,
+        None => cloud.journal.ledger.held(id, sealed.sequence, hash, sealed.sealed_us),
+    };
+    match held {
+        Held::Yes => return Judgement::Held,
+        Held::Differs => {
+            let (stream, number) = number;
+            return Judgement::Forked(format!(
+                "{}: stream {stream} number {number} is held with another content",
+                forks::REASON
+            ));
+        }
+        Held::Scattered => return Judgement::Aside("its stream has more holes than a gateway can make".into()),
+        Held::No => {}
+    }
+    if home.frozen {
+        return Judgement::Aside(format!(
+            "{}: two boxes send under this install; enrol the right one anew",
+            forks::REASON
+        ));
+    }
+    let judgement = attribute(home, sealed, now_us);
+    if matches!(judgement, Judgement::Store { .. }) {
+        here.insert(number, hash);
+    }
+    judgement
+}
+
+/// Whose it is, if all of it is of that assignment and of this time.
+fn attribute(home: &Home, sealed: &Envelope, now_us: UtcUs) -> Judgement {
+    let Some((assignment, resource)) = home.of_epoch(sealed.epoch) else {
+        return Judgement::Aside(format!("unattributed: epoch {} is no assignment of this gateway", sealed.epoch));
+    };
+    match fits(sealed, assignment, now_us) {
+        Ok(()) => Judgement::Store { subject: assignment.subject, resource: *resource },
+        Err(reason) => Judgement::Aside(reason),
+    }
+}
+
+/// Whether all that is sealed is of this time and of `assignment`; else why not.
+pub fn fits(sealed: &Envelope, assignment: &Assignment, now_us: UtcUs) -> Result<(), String> {
+    let reach = Assignment { to_us: assignment.to_us.map(|end| end.saturating_add(SKEW_US)), ..assignment.clone() };
     for window in &sealed.windows {
         let (vital, start) = (window.vital, medmon_api::time(window.start_us));
         if window.span_s > MAX_SPAN_S || u64::from(window.last_ms) > u64::from(window.span_s) * 1000 {
-            return aside(format!("{vital} window at {start}: its last value is outside its span"));
+            return Err(format!("{vital} window at {start}: its last value is outside its span"));
         }
         if window.start_us > now_us.saturating_add(AHEAD_US) {
-            return aside(format!("{vital} window at {start}: more than 2 min in the future"));
+            return Err(format!("{vital} window at {start}: more than 2 min in the future"));
         }
         let end_us = window.start_us.saturating_add(i64::from(window.span_s) * 1_000_000);
         if !reach.overlaps(window.start_us, end_us.saturating_add(SKEW_US)) {
-            return aside(format!("unattributed: {vital} window at {start} is outside assignment {}", sealed.epoch));
+            return Err(format!("unattributed: {vital} window at {start} is outside assignment {}", sealed.epoch));
         }
     }
     for gap in &sealed.gaps {
         if gap.from_us > now_us.saturating_add(AHEAD_US) {
-            return aside(format!(
-                "{} gap at {}: more than 2 min in the future",
-                gap.vital,
-                medmon_api::time(gap.from_us)
-            ));
+            let from = medmon_api::time(gap.from_us);
+            return Err(format!("{} gap at {from}: more than 2 min in the future", gap.vital));
         }
     }
-    Ok(Judgement::Store { subject: reach.subject, patient: reach.patient })
+    Ok(())
 }

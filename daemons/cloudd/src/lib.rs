@@ -12,6 +12,9 @@ pub mod escalate;
 pub mod events;
 pub mod http;
 pub mod ingest;
+pub mod journal;
+pub mod known;
+pub mod ledger;
 pub mod metrics;
 pub mod records;
 pub mod refusal;
@@ -30,7 +33,6 @@ use medmon_api::token::CreatedToken;
 use medmon_core::noun::{Principal, Role};
 use medmon_kit::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -39,7 +41,10 @@ pub use config::CloudConfig;
 
 use escalate::Escalation;
 use events::{Bells, Events};
+use http::Admission;
 use ingest::Turns;
+use journal::Journal;
+use known::Known;
 use metrics::Metrics;
 use records::principal::{self, NewPrincipal};
 use records::{Caller, Records, Tx, ward};
@@ -47,8 +52,8 @@ use refusal::Refusal;
 use vitals::VitalsStore;
 use vitals::embedded::Embedded;
 
-/// Requests of `/v1/ingest` at once; each may hold 8 MiB.
-const INGESTS: usize = 8;
+/// How often it is looked whether the journal and the vitals store have something to do.
+const TEND: Duration = Duration::from_secs(5);
 /// A shutdown takes no longer (INTERFACE.md says 10 s).
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -91,8 +96,12 @@ pub enum StartError {
 pub struct Cloud {
     /// Records.
     pub records: Records,
+    /// What was accepted, durable before a gateway is told so.
+    pub journal: Arc<Journal>,
     /// Vitals.
     pub vitals: Arc<dyn VitalsStore>,
+    /// What is remembered of callers and gateways.
+    pub known: Arc<Known>,
     /// Hints.
     pub events: Arc<Events>,
     /// Long polls of gateways.
@@ -101,7 +110,7 @@ pub struct Cloud {
     pub metrics: Metrics,
     clock: Clock,
     turns: Turns,
-    ingests: Semaphore,
+    admission: Admission,
     shutdown: CancellationToken,
     /// Held while this cloud works on its files: what it keeps in memory allows no second one.
     lock: Mutex<Option<File>>,
@@ -109,23 +118,30 @@ pub struct Cloud {
 
 impl Cloud {
     /// Opens the stores under `data_dir`, making what is missing.
-    pub async fn open(data_dir: &Path, clock: Clock, shutdown: CancellationToken) -> Result<Self, StartError> {
+    pub async fn open(config: &CloudConfig, clock: Clock, shutdown: CancellationToken) -> Result<Self, StartError> {
+        let data_dir = config.data_dir.as_path();
         let vitals_dir = data_dir.join("vitals");
         std::fs::create_dir_all(&vitals_dir)
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
         let lock = lock(data_dir)?;
         let records = open_records(data_dir, &clock).await?;
         let vitals = Embedded::open(&vitals_dir.join("vitals.sqlite")).await;
-        let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
+        let vitals: Arc<dyn VitalsStore> = Arc::new(vitals.map_err(|error| StartError::Store(Box::new(error)))?);
+        let journal = Journal::open(&data_dir.join("journal"), &records, clock.mono_us()).await;
+        let journal = journal.map_err(|error| StartError::Store(Box::new(error)))?;
+        let given = journal.replay(vitals.as_ref()).await.map_err(|error| StartError::Store(Box::new(error)))?;
+        tracing::info!(envelopes = given, "the journal gave the vitals store what was not settled");
         Ok(Self {
             records,
-            vitals: Arc::new(vitals),
+            journal: Arc::new(journal),
+            vitals,
+            known: Arc::default(),
             events: Arc::new(Events::new(clock.utc_us())),
             bells: Arc::default(),
             metrics: Metrics::default(),
             clock,
             turns: Turns::default(),
-            ingests: Semaphore::new(INGESTS),
+            admission: Admission::default(),
             shutdown,
             lock: Mutex::new(Some(lock)),
         })
@@ -138,13 +154,38 @@ impl Cloud {
         F: FnOnce(&Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     {
         let (records, events, bells) = (self.records.clone(), Arc::clone(&self.events), Arc::clone(&self.bells));
+        let known = Arc::clone(&self.known);
         // A task of its own: a home whose line is cut meanwhile must not take the hint of a durable alert with it.
         let written = tokio::spawn(async move {
             let (result, effects) = records.write(caller, work).await?;
-            events::publish(&events, &bells, effects);
+            events::publish(&events, &bells, &known, effects);
             Ok(result)
         });
         written.await.map_err(Refusal::internal)?
+    }
+
+    /// Closes and settles segments of the journal and has the store do what is due, until the shutdown; then once more,
+    /// so that the next start has nothing to read again.
+    async fn tend(self: Arc<Self>, segment: Duration) {
+        loop {
+            let ended = tokio::select! {
+                () = self.clock.sleep(TEND) => false,
+                () = self.shutdown.cancelled() => true,
+            };
+            let after = if ended { Duration::ZERO } else { segment };
+            let now = self.clock.mono_us();
+            let mut done = self.journal.tend(&self.records, self.vitals.as_ref(), after, now).await;
+            if !ended && done.is_ok() {
+                done = self.vitals.maintain(self.clock.utc_us()).await;
+            }
+            if let Err(error) = done {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "the vitals store is not tended; tried again");
+            }
+            if ended {
+                return;
+            }
+        }
     }
 
     /// Whether the stores answer: for `/readyz`, and for a watchdog that is fed by work really done.
@@ -234,6 +275,7 @@ pub struct Running {
     pub cloud: Arc<Cloud>,
     server: JoinHandle<std::io::Result<()>>,
     escalation: JoinHandle<()>,
+    tending: JoinHandle<()>,
     shutdown: CancellationToken,
 }
 
@@ -252,6 +294,10 @@ impl Running {
         if tokio::time::timeout(GRACE, &mut self.escalation).await.is_err() {
             self.escalation.abort();
         }
+        // After the last request: what it brought is settled, too.
+        if tokio::time::timeout(GRACE, &mut self.tending).await.is_err() {
+            self.tending.abort();
+        }
         // A connection that was cut may live a little longer; the files are free from here on.
         drop(self.cloud.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         match ended {
@@ -268,19 +314,21 @@ impl Running {
 
 /// Starts the cloud: opens its stores, listens, serves until `shutdown`.
 pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken) -> Result<Running, StartError> {
-    let cloud = Arc::new(Cloud::open(&config.data_dir, clock, shutdown.clone()).await?);
+    let cloud = Arc::new(Cloud::open(&config, clock, shutdown.clone()).await?);
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));
+    let segment = Duration::from_secs(config.vitals.segment_s.into());
+    let tending = tokio::spawn(Arc::clone(&cloud).tend(segment));
     // Hints are small and have to be there at once.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = http::router(Arc::clone(&cloud));
     let ended = shutdown.clone().cancelled_owned();
     let server = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(ended).await });
     tracing::info!(%address, "cloud listens");
-    Ok(Running { address, cloud, server, escalation, shutdown })
+    Ok(Running { address, cloud, server, escalation, tending, shutdown })
 }
 
 #[cfg(test)]
@@ -296,7 +344,8 @@ mod tests {
     async fn a_caller_that_goes_away_takes_no_hint_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
-        let cloud = Cloud::open(folder.path(), clock.clone(), CancellationToken::new()).await.unwrap();
+        let config = CloudConfig { data_dir: folder.path().into(), ..CloudConfig::default() };
+        let cloud = Cloud::open(&config, clock.clone(), CancellationToken::new()).await.unwrap();
         let site = Uuid::from_u128(1);
         let (id, name, role) = (Uuid::from_u128(2), "gateway".into(), Role::Gateway);
         let principal = Principal { id, name, role, site, ward: None, patient: None, gateway: None, expires_us: None };

@@ -50,6 +50,9 @@ pub enum Refusal {
     /// Not now.
     #[error("{0}; repeat the request in some seconds")]
     Busy(&'static str),
+    /// Not now: many gateways send at once.
+    #[error("many gateways send at once; come back in {0} s")]
+    Later(u32),
     /// A fault of this program or its disk. The cause is for the log only.
     #[error("the server could not do it; its log says why")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -80,7 +83,7 @@ impl Refusal {
             Self::KeyReused => (slug::IDEMPOTENCY, "Idempotency key reused", 409),
             Self::Stale { .. } => (slug::STALE, "Changed meanwhile", 412),
             Self::TooLarge(_) => (slug::TOO_LARGE, "Too large", 413),
-            Self::Busy(_) => (slug::BUSY, "Busy", 503),
+            Self::Busy(_) | Self::Later(_) => (slug::BUSY, "Busy", 503),
             Self::Internal(_) => (slug::INTERNAL, "Internal error", 500),
         }
     }

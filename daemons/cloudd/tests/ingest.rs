@@ -7,13 +7,12 @@ mod common;
 use common::{MINUTE, T0, World, gap};
 use medmon_api::gateway::Lane;
 use medmon_api::vitals::SeriesQuery;
-use medmon_cloudd::Cloud;
-use medmon_cloudd::ingest::take;
-use medmon_cloudd::records::{Caller, gateway};
-use medmon_cloudd::vitals::{Batch, Caps, Source, Total, VitalsError, VitalsStore};
-use medmon_core::noun::{Envelope, Gap, Principal, Role, Verdict, Vital, Window};
+use medmon_cloudd::vitals::VitalsStore;
+use medmon_cloudd::{Cloud, CloudConfig};
+use medmon_core::noun::{Envelope, Verdict, Vital, Window};
 use medmon_core::wire::envelope;
 use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Windows and readings of a patient's heart rate.
@@ -81,27 +80,62 @@ async fn what_is_not_this_homes_or_not_of_this_time_is_set_aside_whole() {
     assert_eq!(home.send(&[home.envelope(5, 0, &[70])]).await, [Verdict::Stored]);
 }
 
+/// Killed after the answer and before anything was settled: the journal gives it again, once.
 #[tokio::test]
-async fn a_crash_between_the_two_stores_neither_loses_nor_doubles() {
+async fn what_was_answered_is_there_after_a_kill_and_only_once() {
     let world = World::new().await;
     let (patient, home) = world.home("DOE Jeanne").await;
     let sealed = home.envelope(1, 0, &[70, 71]);
-    // The first step alone, as if the power went before the second.
-    let batch = Batch {
-        subject: subject(&world, patient.id).await,
-        source: Source { install: home.install, stream: 0, sequence: 1 },
-        windows: sealed.windows.clone(),
-        gaps: sealed.gaps.clone(),
-    };
-    world.running.cloud.vitals.take(1, vec![batch]).await.unwrap();
+    assert_eq!(home.send(std::slice::from_ref(&sealed)).await, [Verdict::Stored]);
+    // The files as a kill leaves them here and now.
+    let copy = tempfile::tempdir().unwrap();
+    common::copy(world.folder.path(), copy.path());
+    let config = CloudConfig { data_dir: copy.path().into(), ..CloudConfig::default() };
+    let cloud = Cloud::open(&config, world.clock.clone(), CancellationToken::new()).await.unwrap();
+    let subject = subject(&world, patient.id).await;
+    assert_eq!(held(cloud.vitals.as_ref(), subject).await, (2, 2));
+    assert!(cloud.vitals.recent(subject)[0].1.iter().all(|window| window.count == 1));
+    // A stop in order settles it; nothing is given again, nothing is forgotten.
     let world = world.restart().await;
     let home = home.at(&world);
-    assert_eq!(home.send(std::slice::from_ref(&sealed)).await, [Verdict::Stored]);
     assert_eq!(home.send(&[sealed]).await, [Verdict::AlreadyHeld]);
     assert_eq!(count(&world, patient.id).await, (2, 2));
     assert_eq!(world.doctor.latest(patient.id).await.unwrap()[0].value, 71.0);
-    let recent = world.running.cloud.vitals.recent(subject(&world, patient.id).await);
-    assert!(recent[0].1.iter().all(|window| window.count == 1), "doubled in memory: {recent:?}");
+}
+
+/// A card restored from an image counts on from there: its numbers are taken, with other readings in them.
+#[tokio::test]
+async fn two_boxes_under_one_install_are_frozen_and_the_ward_is_told() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    let first = (1..=40).map(|number| Envelope { sealed_us: T0 + MINUTE, ..home.envelope(number, 0, &[70]) });
+    let first: Vec<_> = first.collect();
+    world.clock.shift_utc(10 * MINUTE);
+    assert!(home.send(&first).await.iter().all(|verdict| *verdict == Verdict::Stored));
+    assert_eq!(home.send(&first[..3]).await, vec![Verdict::AlreadyHeld; 3], "their hashes are long forgotten");
+    let restored = Envelope { sealed_us: T0 + 9 * MINUTE, ..home.envelope(3, 8, &[55]) };
+    let next = home.envelope(41, 9, &[71]);
+    let answers = home.send(&[restored.clone(), next.clone()]).await;
+    assert!(reason(&answers[0]).starts_with("forked: stream 0 number 3"), "{answers:?}");
+    assert!(reason(&home.send(&[next]).await[0]).starts_with("forked: two boxes"));
+    assert_eq!(count(&world, patient.id).await.1, 40, "what came before stays");
+    let board = world.nurse.board(None).await.unwrap();
+    let alerts = &board.rows[0].alerts;
+    assert_eq!((alerts.len(), alerts[0].condition), (1, medmon_core::noun::Condition::Forked), "{alerts:?}");
+    // It is still frozen after a restart, and an install of its own ends it.
+    let world = world.restart().await;
+    let home = home.at(&world);
+    assert!(reason(&home.send(&[home.envelope(42, 9, &[71])]).await[0]).starts_with("forked"));
+    let code = world.admin.gateway_code(home.id).await.unwrap().code;
+    let install = Uuid::now_v7();
+    let nobody = world.admin.with_token(None).unwrap();
+    let enrolled = nobody.enrol(&medmon_api::gateway::Enrol { code, install }).await.unwrap();
+    let home = common::Home { install, token: enrolled.token, ..home }.at(&world);
+    assert_eq!(home.send(&[home.envelope(1, 9, &[71])]).await, [Verdict::Stored]);
+    assert!(world.nurse.board(None).await.unwrap().rows[0].alerts.is_empty());
+    // What is held is said with every heartbeat.
+    let beat = home.client.heartbeat(&medmon_api::gateway::Heartbeat::default()).await.unwrap();
+    assert_eq!((beat.generation, beat.held.len(), beat.held[0].high), (1, 1, 1), "{beat:?}");
 }
 
 #[tokio::test]
@@ -143,65 +177,23 @@ async fn an_ended_assignment_keeps_its_own_time_and_no_more() {
     assert!(reason(&home.send(&[home.envelope(3, 11, &[73])]).await[0]).contains("unattributed"));
 }
 
-/// A store on a full disk.
-struct Full;
-
-#[async_trait::async_trait]
-impl VitalsStore for Full {
-    fn caps(&self) -> Caps {
-        Caps { reads_own_writes: true, late_window_s: None, same_instant: true }
-    }
-    async fn take(&self, _: u64, _: Vec<Batch>) -> Result<(), VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn settle(&self, _: u64) -> Result<bool, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    fn settled_through(&self) -> u64 {
-        0
-    }
-    async fn range(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Vec<Window>, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn totals(&self, _: &[Uuid], _: Vital, _: i64, _: i64) -> Result<Vec<Total>, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn gaps(&self, _: Uuid, _: Vital, _: i64, _: i64) -> Result<Vec<Gap>, VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn erase(&self, _: Uuid) -> Result<(), VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    async fn maintain(&self, _: i64) -> Result<(), VitalsError> {
-        Err(VitalsError::Busy)
-    }
-    fn recent(&self, _: Uuid) -> Vec<(Vital, Vec<Window>)> {
-        Vec::new()
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_says_later_and_takes_the_envelope_then() {
     let world = World::new().await;
     let (patient, home) = world.home("DOE Jeanne").await;
-    world.shutdown.cancel();
-    world.running.finished().await.unwrap();
-    let open = || Cloud::open(world.folder.path(), world.clock.clone(), tokio_util::sync::CancellationToken::new());
-    let mut cloud = open().await.unwrap();
-    let id = home.id;
-    let site = cloud.records.read(move |db| gateway::get(db, id)).await.unwrap().site;
-    let (name, role, gateway) = ("gw".into(), Role::Gateway, Some(id));
-    let principal = Principal { id, name, role, site, ward: None, patient: None, gateway, expires_us: None };
-    let caller = Caller { principal, now_us: T0 };
-    let sealed = vec![envelope::encode(&home.envelope(1, 0, &[70]))];
-    let store = std::mem::replace(&mut cloud.vitals, std::sync::Arc::new(Full));
-    let answers = take(&cloud, &caller, id, sealed.clone()).await.unwrap();
+    // No segment can be begun: a folder is in its place.
+    let place = world.folder.path().join("journal").join(format!("{:012}.log", 2));
+    std::fs::create_dir(&place).unwrap();
+    let cloud = &world.running.cloud;
+    let (now, zero) = (world.clock.mono_us(), std::time::Duration::ZERO);
+    assert_eq!(home.send(&[home.envelope(1, 0, &[70])]).await, [Verdict::Stored]);
+    assert!(cloud.journal.tend(&cloud.records, cloud.vitals.as_ref(), zero, now).await.is_err());
+    let sealed = [home.envelope(2, 1, &[70])];
+    let answers = home.send(&sealed).await;
     assert!(matches!(answers[..], [Verdict::Later { .. }]), "{answers:?}");
-    cloud.vitals = store;
-    assert_eq!(take(&cloud, &caller, id, sealed).await.unwrap(), [Verdict::Stored]);
-    let open = move |db: &rusqlite::Connection| medmon_cloudd::records::assignment::open_of_patient(db, patient.id);
-    let subject = cloud.records.read(open).await.unwrap().unwrap().subject;
-    assert_eq!(held(cloud.vitals.as_ref(), subject).await.1, 1);
+    std::fs::remove_dir(&place).unwrap();
+    assert_eq!(home.send(&sealed).await, [Verdict::Stored]);
+    assert_eq!(count(&world, patient.id).await, (2, 2));
 }
 
 proptest! {

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::App;
 use crate::auth::token_hash;
+use crate::records::Caller;
 use crate::records::once::{MAX_KEY, Once};
-use crate::records::{Caller, principal};
 use crate::refusal::Refusal;
 
 /// Bytes of a JSON body at most; a report of 64 KiB in JSON's longest spelling fits, and some hundred facts.
@@ -33,7 +33,7 @@ impl FromRequestParts<App> for Caller {
         let token = sent.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Unauthenticated(missing))?;
         let unknown = Refusal::Unauthenticated("the token is unknown or revoked; log in again");
         let Some(hash) = token_hash(token.trim()) else { return Err(unknown) };
-        let found = app.records.read(move |db| principal::by_hash(db, &hash)).await?;
+        let found = app.known.principal(&app.records, hash).await?;
         let principal = found.ok_or(unknown)?;
         let now_us = app.clock.utc_us();
         if principal.expires_us.is_some_and(|end| now_us >= end) {

@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use medmon_api::frames::{self, MAX_BODY};
 use medmon_api::gateway::{
-    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Heartbeat, HeartbeatAnswer, SegmentTaken,
-    WaitQuery,
+    ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Heartbeat, HeartbeatAnswer, IngestQuery, Lane,
+    SegmentTaken, StreamHeld, WaitQuery,
 };
 use medmon_api::paths;
 use medmon_core::noun::{Principal, Role};
@@ -21,13 +21,15 @@ use uuid::Uuid;
 
 use super::App;
 use super::extract::{Ask, Body, GatewayCaller, read};
-use crate::records::{Caller, contact, fact, gateway};
+use crate::records::{Caller, contact, fact, gateway, stream};
 use crate::refusal::Refusal;
 use crate::{alerts, ingest as rules, segments, settings as document};
 
 /// Longest waits of long polls, s.
 const MAX_SETTINGS_WAIT_S: u32 = 60;
 const MAX_FACTS_WAIT_S: u32 = 30;
+/// Holes of one answer at most; the next answer names the next ones.
+const MAX_HOLES: usize = 200;
 
 /// A one-time code against a token. The same code and install again give a fresh token, for a lost answer.
 #[utoipa::path(post, path = paths::ENROL, tag = "gateway", operation_id = "enrol", security(()), request_body = Enrol, responses((status = 201, description = "The gateway's token, shown once", body = Enrolled)))]
@@ -56,11 +58,15 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrol>) -> Result<(StatusC
 ///
 /// The body is `u32 LE length | envelope` frames: 256 of them and 8 MiB at most. A verdict is `{"verdict": "stored"}`,
 /// `already_held`, `quarantined` with a `reason`, or `later` with `seconds`; all but `later` free the envelope.
-#[utoipa::path(post, path = paths::INGEST, tag = "gateway", operation_id = "ingest", request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "Frames: u32 LE length, envelope bytes"), responses((status = 200, description = "Verdicts in the order of the envelopes", body = Vec<Object>)))]
-pub async fn ingest(State(app): State<App>, who: GatewayCaller, request: Request) -> Result<Response, Refusal> {
+#[utoipa::path(post, path = paths::INGEST, tag = "gateway", operation_id = "ingest", params(IngestQuery), request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "Frames: u32 LE length, envelope bytes"), responses((status = 200, description = "Verdicts in the order of the envelopes", body = Vec<Object>)))]
+pub async fn ingest(
+    State(app): State<App>,
+    who: GatewayCaller,
+    Ask(query): Ask<IngestQuery>,
+    request: Request,
+) -> Result<Response, Refusal> {
     // Before the body is read: what cannot be taken costs no memory.
-    let permit = app.ingests.try_acquire();
-    let Ok(_permit) = permit else { return Err(Refusal::Busy("many gateways send at once")) };
+    let _permit = app.admission.admit(request.headers(), query.lane)?;
     let (parts, body) = request.into_parts();
     let body = read(&app, &parts.headers, body, MAX_BODY).await?;
     let sealed = frames::decode(&body).map_err(|error| Refusal::Invalid(format!("body: {error}")))?;
@@ -138,8 +144,7 @@ pub async fn push_segment(
     who: GatewayCaller,
     request: Request,
 ) -> Result<Json<SegmentTaken>, Refusal> {
-    let permit = app.ingests.try_acquire();
-    let Ok(_permit) = permit else { return Err(Refusal::Busy("many gateways send at once")) };
+    let _permit = app.admission.admit(request.headers(), Lane::Backlog)?;
     let (parts, body) = request.into_parts();
     let sealed = read(&app, &parts.headers, body, MAX_SEGMENT).await?;
     let gateway = who.gateway;
@@ -158,7 +163,14 @@ pub async fn heartbeat(
         gateway::heartbeat(tx, gateway, &body.value)?;
         answer(tx.db, gateway, now_us)
     };
-    app.write(who.caller, work).await.map(Json)
+    let (answer, install) = app.write(who.caller, work).await?;
+    let held = install.map(|install| app.journal.ledger.of(install)).unwrap_or_default().into_iter();
+    let held = held.map(|(stream, held)| StreamHeld {
+        stream,
+        high: held.high(),
+        holes: held.holes().take(MAX_HOLES).collect(),
+    });
+    Ok(Json(HeartbeatAnswer { held: held.collect(), ..answer }))
 }
 
 /// Whom this gateway is about to text, as they are known here now. Only a newer epoch forbids the text.
@@ -171,13 +183,16 @@ pub async fn contact_now(
     app.records.read(move |db| contact::now(db, who.gateway, query.contact)).await.map(Json)
 }
 
-fn answer(db: &Connection, gateway: Uuid, now_us: i64) -> Result<HeartbeatAnswer, Refusal> {
-    Ok(HeartbeatAnswer {
+/// The answer, but for what is held; and the install it is about.
+fn answer(db: &Connection, gateway: Uuid, now_us: i64) -> Result<(HeartbeatAnswer, Option<Uuid>), Refusal> {
+    let answer = HeartbeatAnswer {
         settings_version: gateway::settings_version(db, gateway)?,
         utc_us: now_us,
         facts_cursor: fact::cursor(db, gateway)?,
-        ..HeartbeatAnswer::default()
-    })
+        generation: stream::generation(db)?,
+        held: Vec::new(),
+    };
+    Ok((answer, gateway::install(db, gateway)?.0))
 }
 
 /// Looks until there is something, the time is over, or the cloud ends.

@@ -1,5 +1,6 @@
 //! The API: who may reach what is asked in every handler (or the repository it calls), one file per resource.
 
+mod admission;
 mod alerts;
 mod assignments;
 mod board;
@@ -28,6 +29,7 @@ use medmon_api::paths;
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use admission::Admission;
 pub use openapi::document;
 
 use crate::Cloud;

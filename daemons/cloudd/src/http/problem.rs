@@ -16,12 +16,13 @@ impl IntoResponse for Refusal {
         }
         let problem = Problem { kind: format!("{BASE}{slug}"), title: title.into(), status, detail: self.to_string() };
         let body = serde_json::to_string(&problem).unwrap_or_default();
+        let again_s = if let Self::Later(seconds) = &self { *seconds } else { 5 };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         let headers = response.headers_mut();
         match status {
             StatusCode::UNAUTHORIZED => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, HeaderValue::from_static("5")),
+            StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, again_s.into()),
             _ => None,
         };
         response

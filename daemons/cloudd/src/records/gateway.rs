@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::principal::{self, NewPrincipal};
-use super::{Tx, all, assignment, changed_one, device, key, maybe, maybe_uuid, one, text, uuid};
+use super::{Tx, all, assignment, changed_one, device, forks, key, maybe, maybe_uuid, one, text, uuid};
 use crate::auth::{Code, Secret};
 use crate::refusal::{Refusal, conflict};
 
@@ -30,9 +30,21 @@ pub fn list(db: &Connection, site: Uuid) -> Result<Vec<Gateway>, Refusal> {
     all(db, &sql, [key(site)], gateway)?.into_iter().map(|row| complete(db, row)).collect()
 }
 
-/// The install that a gateway enrolled with.
-pub fn install(db: &Connection, id: Uuid) -> Result<Option<Uuid>, Refusal> {
-    one(db, "SELECT install FROM gateway WHERE id = ?1", [key(id)], |row| maybe_uuid(row, "install"), "gateway", id)
+/// The install that a gateway enrolled with, and whether that is frozen.
+pub fn install(db: &Connection, id: Uuid) -> Result<(Option<Uuid>, bool), Refusal> {
+    let sql = "SELECT install, frozen_us IS NOT NULL AS frozen FROM gateway WHERE id = ?1";
+    one(db, sql, [key(id)], |row| Ok((maybe_uuid(row, "install")?, row.get("frozen")?)), "gateway", id)
+}
+
+/// Two boxes have a gateway's install id: nothing of it is believed until it enrols anew. `false`: it was frozen before.
+pub fn freeze(tx: &Tx<'_>, id: Uuid) -> Result<bool, Refusal> {
+    let sql = "UPDATE gateway SET frozen_us = ?2 WHERE id = ?1 AND frozen_us IS NULL";
+    let now_frozen = tx.db.execute(sql, params![key(id), tx.now_us()])? == 1;
+    if now_frozen {
+        tx.audit("gateway.freeze", id, None)?;
+        tx.forget(id);
+    }
+    Ok(now_frozen)
 }
 
 /// Adds a gateway with a one-time code.
@@ -84,12 +96,16 @@ pub fn enrol(tx: &Tx<'_>, enrol: &Enrol) -> Result<(Uuid, Secret), Refusal> {
     let row = by_code(tx.db, enrol, tx.now_us())?;
     tx.db
         .execute(
-            "UPDATE gateway SET install = ?2, code_install = ?2, in_force_version = 0 WHERE id = ?1",
+            "UPDATE gateway SET install = ?2, code_install = ?2, in_force_version = 0,
+             frozen_us = CASE WHEN install = ?2 THEN frozen_us END WHERE id = ?1",
             params![key(row.id), key(enrol.install)],
         )
         .map_err(|error| {
             conflict(error, |_| "install: another gateway enrolled with it; give this box an install of its own".into())
         })?;
+    if row.install.is_some_and(|before| before != enrol.install) {
+        forks::end(tx, row.id)?;
+    }
     principal::revoke_of_gateway(tx, row.id)?;
     let new = NewPrincipal {
         name: row.name.clone(),
@@ -217,6 +233,7 @@ pub fn settings_changed(tx: &Tx<'_>, patient: Uuid) -> Result<(), Refusal> {
 pub fn settings_changed_of(tx: &Tx<'_>, gateway: Uuid) -> Result<(), Refusal> {
     let sql = "UPDATE gateway SET settings_version = settings_version + 1, settings_us = ?2 WHERE id = ?1";
     changed_one(tx.db.execute(sql, params![key(gateway), tx.now_us()])?)?;
+    tx.forget(gateway);
     tx.wake(gateway);
     Ok(())
 }

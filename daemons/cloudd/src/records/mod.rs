@@ -9,18 +9,20 @@ pub mod assignment;
 pub mod contact;
 pub mod device;
 pub mod drill;
-pub mod envelope;
 pub mod fact;
 pub mod feeling;
+pub mod forks;
 pub mod gateway;
 pub mod limits;
 pub mod once;
 pub mod paging;
 pub mod patient;
 pub mod principal;
+pub mod quarantine;
 pub mod report;
 pub mod schema;
 pub mod segment;
+pub mod stream;
 pub mod ward;
 
 use std::cell::RefCell;
@@ -71,6 +73,8 @@ pub enum Effect {
     },
     /// A gateway has newer Settings or facts to fetch.
     Wake(Uuid),
+    /// What is remembered of a gateway or a principal has changed.
+    Forget(Uuid),
 }
 
 /// A write under way.
@@ -129,6 +133,12 @@ impl<'c> Tx<'c> {
         self.effects.borrow_mut().push(Effect::Wake(gateway));
     }
 
+    /// Says that what is remembered of a gateway (its install, its assignments, whom they concern) or of a principal
+    /// has changed, once this is durable.
+    pub fn forget(&self, id: Uuid) {
+        self.effects.borrow_mut().push(Effect::Forget(id));
+    }
+
     /// What to cause after the commit.
     pub fn into_effects(self) -> Vec<Effect> {
         self.effects.into_inner()
@@ -171,6 +181,16 @@ impl Records {
                 Ok((result, tx.into_effects()))
             })
             .await
+    }
+}
+
+impl Records {
+    /// Writes what concerns nobody: the cloud's own bookkeeping.
+    pub async fn tend<F>(&self, work: F) -> Result<(), Refusal>
+    where
+        F: FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
+    {
+        self.db.write(work).await
     }
 }
 

@@ -136,6 +136,7 @@ pub fn revoke(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
     if token.revoked_at.is_none() {
         let sql = "UPDATE principal SET revoked_us = ?2 WHERE id = ?1";
         changed_one(tx.db.execute(sql, params![key(id), tx.now_us()])?)?;
+        tx.forget(id);
         tx.audit("token.revoke", id, token.patient)?;
     }
     Ok(())
@@ -145,6 +146,7 @@ pub fn revoke(tx: &Tx<'_>, id: Uuid) -> Result<(), Refusal> {
 pub fn revoke_of_gateway(tx: &Tx<'_>, gateway: Uuid) -> Result<(), Refusal> {
     let sql = "UPDATE principal SET revoked_us = ?2 WHERE gateway = ?1 AND revoked_us IS NULL";
     tx.db.execute(sql, params![key(gateway), tx.now_us()])?;
+    tx.forget(gateway);
     Ok(())
 }
 

@@ -260,4 +260,27 @@ CREATE TABLE segment (
     PRIMARY KEY (alert, part)
 );
 ",
+    "
+-- which numbers of a stream are held (ledger.rs); no row an envelope
+CREATE TABLE stream (
+    install BLOB NOT NULL,
+    stream BIGINT NOT NULL,
+    state BLOB NOT NULL,
+    PRIMARY KEY (install, stream)
+);
+DROP TABLE envelope;
+CREATE TABLE cloud (
+    -- one row: what this cloud is
+    generation BIGINT NOT NULL,
+    segment BIGINT NOT NULL
+);
+INSERT INTO cloud (generation, segment) VALUES (1, 0);
+-- two boxes have its install id: nothing of it is believed
+ALTER TABLE gateway ADD COLUMN frozen_us BIGINT;
+-- what a person decided about an envelope that was set aside
+ALTER TABLE quarantine ADD COLUMN decided_us BIGINT;
+ALTER TABLE quarantine ADD COLUMN decision TEXT;
+ALTER TABLE quarantine ADD COLUMN principal BLOB;
+CREATE INDEX quarantine_waiting ON quarantine (gateway, received_us) WHERE decided_us IS NULL;
+",
 ];

@@ -69,10 +69,14 @@ pub struct Embedded {
 impl Embedded {
     /// Opens or creates the file and reads the last hour of every vital into memory.
     pub async fn open(path: &Path) -> Result<Self, VitalsError> {
-        let db = Database::open(path, MIGRATIONS, Options::default()).map_err(|error| store(error.into()))?;
+        // Until it settles segments itself, the journal gives everything again at each start.
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+        }
+        let db = Database::open(path, MIGRATIONS, Options::default()).map_err(|error| VitalsError::of(error.into()))?;
         let recent = Arc::new(Recent::default());
         let filled = Arc::clone(&recent);
-        db.read(move |db| fill(db, &filled)).await.map_err(store)?;
+        db.read(move |db| fill(db, &filled)).await.map_err(VitalsError::of)?;
         Ok(Self { db, recent })
     }
 }
@@ -88,7 +92,7 @@ impl VitalsStore for Embedded {
         let (db, recent) = (self.db.clone(), Arc::clone(&self.recent));
         // A task of its own: what is durable but not in memory would stay unseen, for sent again it is not new.
         let appended = tokio::spawn(async move {
-            let new = db.write(move |db| insert(db, &batches)).await.map_err(store)?;
+            let new = db.write(move |db| insert(db, &batches)).await.map_err(VitalsError::of)?;
             new.iter().for_each(|(subject, part)| recent.take(*subject, part));
             Ok(())
         });
@@ -102,7 +106,7 @@ impl VitalsStore for Embedded {
         from_us: UtcUs,
         to_us: UtcUs,
     ) -> Result<Vec<Window>, VitalsError> {
-        let parts = self.db.read(move |db| parts(db, subject, vital, from_us, to_us)).await.map_err(store)?;
+        let parts = self.db.read(move |db| parts(db, subject, vital, from_us, to_us)).await.map_err(VitalsError::of)?;
         let mut windows: Vec<Window> = Vec::new();
         for part in parts {
             match windows.last_mut() {
@@ -128,11 +132,11 @@ impl VitalsStore for Embedded {
                 })
             })
         };
-        self.db.read(read).await.map_err(store)
+        self.db.read(read).await.map_err(VitalsError::of)
     }
 
     async fn settle(&self, _segment: u64) -> Result<bool, VitalsError> {
-        Ok(true)
+        Ok(false)
     }
 
     fn settled_through(&self) -> u64 {
@@ -162,7 +166,7 @@ impl VitalsStore for Embedded {
             }
             Ok::<_, Refusal>(())
         };
-        self.db.write(work).await.map_err(store)
+        self.db.write(work).await.map_err(VitalsError::of)
     }
 
     async fn maintain(&self, _now_us: UtcUs) -> Result<(), VitalsError> {
@@ -177,8 +181,9 @@ impl VitalsStore for Embedded {
 /// Inserts what is new and gives it back.
 fn insert(db: &Connection, batches: &[Batch]) -> Result<Vec<(Uuid, Window)>, Refusal> {
     let mut new = Vec::new();
-    for Batch { subject, source, windows, gaps } in batches {
-        let (install, sequence) = (key(source.install), source.sequence as i64);
+    for Batch { subject, windows, gaps } in batches {
+        let sequence: i64 = db.query_row("SELECT COALESCE(MAX(sequence), 0) + 1 FROM part", [], |row| row.get(0))?;
+        let install = [0u8; 16];
         for part in whole(windows) {
             let mut statement = db.prepare_cached(
                 "INSERT OR IGNORE INTO part (subject, install, stream, sequence, vital, start_us, span_s, min, max, sum,
@@ -188,7 +193,7 @@ fn insert(db: &Connection, batches: &[Batch]) -> Result<Vec<(Uuid, Window)>, Ref
             let added = statement.execute(params![
                 key(*subject),
                 install,
-                source.stream,
+                0,
                 sequence,
                 part.vital.0,
                 part.start_us,
@@ -223,7 +228,7 @@ fn insert(db: &Connection, batches: &[Batch]) -> Result<Vec<(Uuid, Window)>, Ref
                 gap.to_us,
                 gap.device.to_string(),
                 install,
-                source.stream,
+                0,
                 sequence,
                 gap.lost
             ])?;
@@ -279,18 +284,10 @@ fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
     })
 }
 
-fn store(error: Refusal) -> VitalsError {
-    match error {
-        Refusal::Busy(_) => VitalsError::Busy,
-        Refusal::Internal(cause) => VitalsError::Store(cause),
-        other => VitalsError::Store(Box::new(other)),
-    }
-}
-
 /// For callers that have errors of the file only.
 impl From<sqlite::Error> for VitalsError {
     fn from(error: sqlite::Error) -> Self {
-        store(error.into())
+        VitalsError::of(error.into())
     }
 }
 
@@ -299,7 +296,6 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::vitals::Source;
 
     /// A request that was cut between the commit and the memory left the board on an old value until a restart.
     #[tokio::test]
@@ -309,7 +305,6 @@ mod tests {
         let subject = Uuid::from_u128(1);
         let batch = Batch {
             subject,
-            source: Source { install: Uuid::from_u128(2), stream: 0, sequence: 1 },
             windows: vec![Window::of(Vital::HEART_RATE, 30_000_000, 700, 1000, true)],
             gaps: Vec::new(),
         };

@@ -11,24 +11,13 @@ use async_trait::async_trait;
 use medmon_core::noun::{Gap, UtcUs, Vital, Window};
 use uuid::Uuid;
 
-/// Where windows come from: with it, parts of one window from two envelopes are told from one part told twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Source {
-    /// The install that sealed the envelope.
-    pub install: Uuid,
-    /// Its stream.
-    pub stream: u8,
-    /// The envelope's number in it.
-    pub sequence: u64,
-}
+use crate::refusal::Refusal;
 
 /// What one envelope brings for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// Whose.
     pub subject: Uuid,
-    /// From where.
-    pub source: Source,
     /// Windows, or parts of windows.
     pub windows: Vec<Window>,
     /// Known holes.
@@ -99,6 +88,17 @@ impl Total {
         self.count += other.count;
         self.suspect += other.suspect;
         self.covered_ms += other.covered_ms;
+    }
+}
+
+impl VitalsError {
+    /// What a refusal of the records, or of a file like theirs, means here.
+    pub fn of(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy(_) => Self::Busy,
+            Refusal::Internal(cause) => Self::Store(cause),
+            other => Self::Store(Box::new(other)),
+        }
     }
 }
 

@@ -199,3 +199,17 @@ pub fn fact(alert: Uuid, at_us: i64, kind: FactKind) -> Fact {
 pub fn gap(from_us: i64, to_us: i64) -> Gap {
     Gap { vital: Vital::HEART_RATE, device: Ieee(1), from_us, to_us, lost: 3 }
 }
+
+/// Copies a folder as it is.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &place)
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}

@@ -131,6 +131,7 @@ impl Words {
             Condition::ModemDown => ("cannot text", "envoi de SMS impossible"),
             Condition::ClockUnsure => ("clock not confirmed", "heure non confirmée"),
             Condition::DiskLow => ("gateway disk nearly full", "disque de la passerelle presque plein"),
+            Condition::Forked => ("two boxes as one gateway", "deux boîtiers pour une passerelle"),
             Condition::BrokerDown => ("broker out of order", "courtier en panne"),
             Condition::Drill => ("exercise", "exercice"),
             Condition::Other => ("of a newer release", "d'une version plus récente"),

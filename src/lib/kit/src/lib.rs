@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod log;
 pub mod logging;
 pub mod service;
 pub mod sqlite;

@@ -95,6 +95,8 @@ pub enum Condition {
     DiskLow,
     /// Readings cannot be made durable where they should be.
     BrokerDown,
+    /// Two boxes speak under one gateway's install id.
+    Forked,
     /// A marked exercise.
     Drill,
     /// A condition that a newer release knows.

@@ -140,6 +140,16 @@ pub const TECHNICAL: &[Technical] = &[
         visible_after_s: 60,
         clears_after_s: 60,
     },
+    Technical {
+        condition: Condition::Forked,
+        vital: Vital::GATEWAY,
+        priority: Priority::Medium,
+        text: "two boxes send under one gateway's identity; what they send is set aside",
+        remedy: "find out which box is in the home, switch the other off, and enrol the right one anew (medmon gateway code, then medmon-gatewayd enrol CODE); then release what was set aside: medmon gateway quarantine",
+        depends_on: &[],
+        visible_after_s: 0,
+        clears_after_s: 0,
+    },
 ];
 
 impl Technical {
