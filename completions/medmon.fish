@@ -758,25 +758,28 @@ complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_su
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand outbox; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -f -a "list" -d 'Gateways by name'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -f -a "show" -d 'One gateway and its last sign of life'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -f -a "add" -d 'Add a gateway; prints its one-time code for `medmon-gatewayd enrol CODE`'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -f -a "code" -d 'A new one-time code, for a box that is replaced'
-complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke" -f -a "revoke" -d 'End a gateway\'s token; it must not be bound'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "list" -d 'Gateways by name'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "show" -d 'One gateway and its last sign of life'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "add" -d 'Add a gateway; prints its one-time code for `medmon-gatewayd enrol CODE`'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "code" -d 'A new one-time code, for a box that is replaced'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "revoke" -d 'End a gateway\'s token; it must not be bound'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "quarantine" -d 'What a gateway sent that was set aside, and why'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "release" -d 'Put what was set aside into a patient\'s record'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and not __fish_seen_subcommand_from list show add code revoke quarantine release dismiss" -f -a "dismiss" -d 'Leave what was set aside out of every record'
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
@@ -848,6 +851,50 @@ complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_s
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from quarantine" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l patient -d 'Id, unique prefix or name' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l epoch -d 'Which assignment of the patient, by its epoch; default the newest' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand gateway; and __fish_seen_subcommand_from dismiss" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand device; and not __fish_seen_subcommand_from list assign history pair unassign" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'

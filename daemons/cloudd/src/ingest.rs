@@ -20,7 +20,7 @@ use crate::records::{Caller, forks, quarantine};
 use crate::refusal::Refusal;
 
 /// A window that starts later than this from now is not of this time (DESIGN.md, invariant 8).
-const AHEAD_US: UtcUs = 120_000_000;
+pub const AHEAD_US: UtcUs = 120_000_000;
 /// How far a home's clock may differ where an assignment begins and ends. The epoch already says whose a reading is;
 /// this only keeps the first reading after a binding from being dated before it.
 const SKEW_US: UtcUs = 10_000_000;
@@ -36,7 +36,8 @@ const LATER_S: u32 = 30;
 pub struct Turns(Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Turns {
-    fn of(&self, gateway: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+    /// That of a gateway.
+    pub fn of(&self, gateway: Uuid) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(gateway).or_default())
     }
@@ -111,12 +112,18 @@ async fn settle(cloud: &Cloud, caller: &Caller, gateway: Uuid, batch: Vec<Opened
         cloud.known.forget(gateway);
         home = cloud.known.home(&cloud.records, gateway).await?;
     }
+    // One that tells two boxes apart condemns its whole request: the others may be of the wrong one.
+    let differs = |opened: &Opened| {
+        let of = opened.envelope.as_ref().ok().filter(|sealed| home.install == Some(sealed.install));
+        of.is_some_and(|sealed| held(cloud, sealed, &opened.hash) == Held::Differs)
+    };
+    let frozen = home.frozen || batch.iter().any(differs);
     // What this very request brings twice is held from its second time on.
     let mut here = HashMap::new();
     let (mut verdicts, mut accepted, mut aside) = (Vec::new(), Vec::new(), Vec::new());
     let mut concerned: Vec<Resource> = Vec::new();
     for opened in batch {
-        let judgement = judge(cloud, &home, &opened, &mut here, caller.now_us);
+        let judgement = judge(cloud, (&home, frozen), &opened, &mut here, caller.now_us);
         verdicts.push(match &judgement {
             Judgement::Store { .. } => Verdict::Stored,
             Judgement::Held => Verdict::AlreadyHeld,
@@ -178,7 +185,17 @@ fn later() -> Verdict {
     Verdict::Later { seconds: LATER_S / 2 + jitter }
 }
 
-fn judge(cloud: &Cloud, home: &Home, opened: &Opened, here: &mut HashMap<(u8, u64), u64>, now_us: UtcUs) -> Judgement {
+fn held(cloud: &Cloud, sealed: &Envelope, hash: &[u8; 32]) -> Held {
+    cloud.journal.ledger.held((sealed.install, sealed.stream), sealed.sequence, short(hash), sealed.sealed_us)
+}
+
+fn judge(
+    cloud: &Cloud,
+    (home, frozen): (&Home, bool),
+    opened: &Opened,
+    here: &mut HashMap<(u8, u64), u64>,
+    now_us: UtcUs,
+) -> Judgement {
     let sealed = match &opened.envelope {
         Ok(sealed) => sealed,
         Err(reason) => return Judgement::Aside(reason.clone()),
@@ -186,14 +203,14 @@ fn judge(cloud: &Cloud, home: &Home, opened: &Opened, here: &mut HashMap<(u8, u6
     if home.install != Some(sealed.install) {
         return Judgement::Aside("sealed by an install that is not the enrolled one of this gateway".into());
     }
-    let (id, hash) = ((sealed.install, sealed.stream), short(&opened.hash));
+    let hash = short(&opened.hash);
     let number = (sealed.stream, sealed.sequence);
-    let held = match here.get(&number) {
+    let known = match here.get(&number) {
         Some(before) if *before == hash => Held::Yes,
         Some(_) => Held::Differs,
-        None => cloud.journal.ledger.held(id, sealed.sequence, hash, sealed.sealed_us),
+        None => held(cloud, sealed, &opened.hash),
     };
-    match held {
+    match known {
         Held::Yes => return Judgement::Held,
         Held::Differs => {
             let (stream, number) = number;
@@ -205,7 +222,7 @@ fn judge(cloud: &Cloud, home: &Home, opened: &Opened, here: &mut HashMap<(u8, u6
         Held::Scattered => return Judgement::Aside("its stream has more holes than a gateway can make".into()),
         Held::No => {}
     }
-    if home.frozen {
+    if frozen {
         return Judgement::Aside(format!(
             "{}: two boxes send under this install; enrol the right one anew",
             forks::REASON

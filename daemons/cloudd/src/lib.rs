@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod records;
 pub mod refusal;
+pub mod release;
 pub mod segments;
 pub mod settings;
 pub mod vitals;

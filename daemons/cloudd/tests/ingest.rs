@@ -6,6 +6,7 @@ mod common;
 
 use common::{MINUTE, T0, World, gap};
 use medmon_api::gateway::Lane;
+use medmon_api::quarantine::{Decision, Release};
 use medmon_api::vitals::SeriesQuery;
 use medmon_cloudd::vitals::VitalsStore;
 use medmon_cloudd::{Cloud, CloudConfig};
@@ -132,10 +133,43 @@ async fn two_boxes_under_one_install_are_frozen_and_the_ward_is_told() {
     let enrolled = nobody.enrol(&medmon_api::gateway::Enrol { code, install }).await.unwrap();
     let home = common::Home { install, token: enrolled.token, ..home }.at(&world);
     assert_eq!(home.send(&[home.envelope(1, 9, &[71])]).await, [Verdict::Stored]);
-    assert!(world.nurse.board(None).await.unwrap().rows[0].alerts.is_empty());
+    assert!(world.nurse.board(None).await.unwrap().rows[0].alerts[0].cleared_at.is_some(), "waits for the ward only");
     // What is held is said with every heartbeat.
     let beat = home.client.heartbeat(&medmon_api::gateway::Heartbeat::default()).await.unwrap();
     assert_eq!((beat.generation, beat.held.len(), beat.held[0].high), (1, 1, 1), "{beat:?}");
+}
+
+/// What was set aside is shown, and a person says whose it is; once, whatever is sent again.
+#[tokio::test]
+async fn what_was_set_aside_is_released_by_a_person_and_once() {
+    let world = World::new().await;
+    let (patient, home) = world.home("DOE Jeanne").await;
+    world.clock.shift_utc(20 * MINUTE);
+    let nobody = Envelope { epoch: 0, ..home.envelope(1, 0, &[70, 71]) };
+    let garbage = &b"MEDM is not enough"[..];
+    assert!(reason(&home.send(std::slice::from_ref(&nobody)).await[0]).contains("unattributed"));
+    home.client.ingest(Lane::Live, [garbage]).await.unwrap();
+    home.send(&[home.envelope(2, 3, &[72])]).await;
+    let restored = Envelope { sealed_us: T0 + 9 * MINUTE, ..home.envelope(2, 8, &[55]) };
+    assert!(reason(&home.send(&[restored]).await[0]).starts_with("forked"));
+    let shown = world.admin.gateway(home.id).await.unwrap();
+    assert_eq!((shown.quarantined, shown.frozen_at.is_some()), (3, true));
+    let aside = world.doctor.quarantine(home.id).await.unwrap();
+    let readings: Vec<_> = aside.iter().map(|one| one.content.as_ref().map(|content| content.readings)).collect();
+    assert_eq!(readings, [Some(2), None, Some(1)]);
+    let release = Release { epoch: home.epoch };
+    // Whoever keeps the fleet does not say whose readings are.
+    assert!(world.admin.release_quarantine(aside[0].id, &release).await.is_err());
+    assert_eq!(world.doctor.release_quarantine(aside[0].id, &release).await.unwrap(), Decision::Released);
+    assert_eq!(world.doctor.release_quarantine(aside[2].id, &release).await.unwrap(), Decision::Released);
+    assert!(world.doctor.release_quarantine(aside[0].id, &release).await.is_err(), "it was decided already");
+    assert!(world.doctor.release_quarantine(aside[1].id, &release).await.is_err(), "it cannot be opened");
+    assert_eq!(world.admin.dismiss_quarantine(aside[1].id).await.unwrap(), Decision::Dismissed);
+    assert_eq!(home.send(&[nobody]).await, [Verdict::AlreadyHeld]);
+    assert_eq!(count(&world, patient.id).await, (4, 4));
+    let world = world.restart().await;
+    assert_eq!(count(&world, patient.id).await, (4, 4));
+    assert_eq!(world.admin.gateway(home.id).await.unwrap().quarantined, 0);
 }
 
 #[tokio::test]

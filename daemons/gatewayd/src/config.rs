@@ -302,11 +302,13 @@ pub struct UplinkConfig {
     pub token_file: Option<PathBuf>,
     /// How often closed windows are sealed and sent.
     pub live_interval_s: u32,
+    /// Certificates (PEM) to trust instead of the machine's.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for UplinkConfig {
     fn default() -> Self {
-        Self { url: None, token_file: None, live_interval_s: 60 }
+        Self { url: None, token_file: None, live_interval_s: 60, ca_file: None }
     }
 }
 
@@ -332,6 +334,12 @@ impl GatewayConfig {
             && let Err(error) = medmon_api::Client::new(url, None)
         {
             return Err(refuse("uplink.url", Some(format!("\"{url}\"")), &error.to_string()));
+        }
+        if let Some((url, file)) = self.uplink.url.as_ref().zip(self.uplink.ca_file.as_ref())
+            && url.starts_with("http:")
+        {
+            let problem = "gateway.uplink.url is http, where nothing is encrypted: write https, or leave the file out";
+            return Err(refuse("uplink.ca_file", Some(format!("\"{}\"", file.display())), problem));
         }
         // Never shown: there is a password in it.
         self.broker.url.check().map_err(|problem| refuse("broker.url", None, &problem))?;

@@ -1,7 +1,9 @@
 //! DOWNSAMPLE: durable readings become windows, closed windows become sealed envelopes in the outbox.
 //!
-//! Windows, what was seen and the envelopes are committed together; only then the broker is told. Readings that came
-//! while nobody knew the time are held as they are and dated once it is known, before anything of them is sealed.
+//! Windows, what was seen and the envelopes are committed together; only then the broker is told. While the cloud answers,
+//! everything is sealed at the live interval; while it does not, whole hours are, and everything at once when it is back.
+//! Readings that came while nobody knew the time are held as they are and dated once it is known, before anything of them
+//! is sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use medmon_core::noun::{ClockQuality, Envelope, Gap, Quality, Reading, Reason, S
 use medmon_kit::sqlite;
 
 use crate::broker::{Broker, Delivery, Stage};
-use crate::outbox::{Batch, Outbox};
+use crate::outbox::{Batch, Closed, Outbox};
 use crate::seen::Seen;
 use crate::time::Time;
 
@@ -24,6 +26,8 @@ use crate::time::Time;
 const GRACE_US: i64 = 2_000_000;
 /// How often it is looked whether something is due.
 const LOOK_US: i64 = 1_000_000;
+/// What is sealed at a time while the cloud does not answer: whole hours of UTC.
+const AWAY_US: i64 = 3_600_000_000;
 /// Between sealings: what came since is delivered again, and flash wears with every write.
 const COMMIT_US: i64 = 5_000_000;
 /// A stop waits so long for readings that are still on their way, and looks so often.
@@ -34,12 +38,12 @@ const WINDOWS_MAX: usize = 2000;
 /// Readings taken in at a time: a backlog must not keep the others from their turn.
 const READINGS_MAX: usize = 500;
 
-/// Everything that has to survive: windows being filled, windows waiting to be sealed, what was seen.
+/// What has to survive and is written again and again: windows being filled, what was seen. Windows that have ended leave it
+/// with the next commit.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     open: Vec<OpenWindow>,
-    /// Closed windows and known gaps, by the assignment epoch they belong to.
-    closed: BTreeMap<u64, (Vec<Window>, Vec<Gap>)>,
+    closed: Closed,
     seen: Seen,
     /// The newest broker offset in it; it means nothing to the next run.
     #[serde(skip_deserializing)]
@@ -129,6 +133,21 @@ impl State {
     fn close(&mut self) {
         for (epoch, window) in std::mem::take(&mut self.open).into_iter().map(OpenWindow::close) {
             self.closed.entry(epoch).or_default().0.push(window);
+        }
+    }
+
+    /// Closes those that ended before `utc_us`.
+    fn close_ended(&mut self, utc_us: UtcUs) {
+        for (epoch, window) in self.open.extract_if(.., |open| open.window.end_us() <= utc_us).map(OpenWindow::close) {
+            self.closed.entry(epoch).or_default().0.push(window);
+        }
+    }
+
+    fn take_closed(&mut self, closed: Closed) {
+        for (epoch, (windows, gaps)) in closed {
+            let mine = self.closed.entry(epoch).or_default();
+            mine.0.extend(windows);
+            mine.1.extend(gaps);
         }
     }
 
@@ -246,20 +265,39 @@ impl Held {
     }
 }
 
-/// Makes the state durable, with what is sealed from it for `seal` and what is held; only then the broker is told.
+/// What is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seal {
+    /// Nothing; what has ended is put aside for it.
+    Nothing,
+    /// Windows that have ended.
+    Ended,
+    /// Those that go on, too, as far as they are.
+    All,
+}
+
+/// Makes the state durable, with what is sealed from it and what is held; only then the broker is told.
 /// Gives the state that is durable now, whatever the broker says: sealed once more, its windows would count twice.
 async fn commit(
     outbox: &Outbox,
     broker: &Arc<dyn Broker>,
     state: &State,
     held: (&[Reading], i64),
-    seal: Option<Uuid>,
+    (seal, install): (Seal, Uuid),
     now_us: UtcUs,
 ) -> Result<State, sqlite::Error> {
     let mut state = state.clone();
     let mut batch = Batch { hold: held.0.to_vec(), released: held.1, ..Batch::default() };
-    if let Some(install) = seal {
-        state.close();
+    match seal {
+        Seal::All => state.close(),
+        Seal::Ended | Seal::Nothing => state.close_ended(now_us - GRACE_US),
+    }
+    if seal == Seal::Nothing {
+        batch.closed = std::mem::take(&mut state.closed);
+    } else {
+        let (closed, last) = outbox.closed().await?;
+        closed.into_iter().for_each(|closed| state.take_closed(closed));
+        batch.unclosed = last;
         for (row, lost, _) in outbox.lost(true).await? {
             state.closed.entry(lost.epoch).or_default().1.push(lost.gap);
             batch.gaps = row;
@@ -290,12 +328,14 @@ pub async fn run(
     outbox: Outbox,
     mut settings: watch::Receiver<Arc<Settings>>,
     live_interval: Duration,
+    mut online: watch::Receiver<bool>,
     time: Time,
     drain: CancellationToken,
 ) {
     let clock = time.clock.clone();
     let mut held = Held { new: Vec::new(), released: 0, waiting: true, time };
-    let interval_us = live_interval.as_micros() as i64;
+    let live_us = live_interval.as_micros() as i64;
+    let mut interval_us = if *online.borrow_and_update() { live_us } else { live_us.max(AWAY_US) };
     let mut sealed_at = seal_time(clock.utc_us(), interval_us);
     let mut now = Arc::clone(&settings.borrow_and_update());
     let mut batch = Vec::new();
@@ -345,20 +385,30 @@ pub async fn run(
             Some(began) => clock.mono_us() - began > DRAIN_US || broker.drained(Stage::Downsample, state.offset).await,
             None => false,
         };
-        // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
-        let due = seal_time(clock.utc_us(), interval_us) != sealed_at;
+        let here = *online.borrow_and_update();
+        let is_back = here && interval_us > live_us;
+        if !here && interval_us < AWAY_US {
+            (interval_us, sealed_at) = (AWAY_US, seal_time(clock.utc_us(), AWAY_US));
+        }
+        let due = is_back || seal_time(clock.utc_us(), interval_us) != sealed_at;
         let unsaved = changed && clock.mono_us() - committed_us >= COMMIT_US;
         if !(unsaved || due || stopping) {
             continue;
         }
-        let seal = (due || stopping).then_some(install);
-        match commit(&outbox, &broker, &state, (&held.new, held.released), seal, clock.utc_us()).await {
+        let seal = match due {
+            // Windows that go on are sent as far as they are: the board shows no value that is older than the interval.
+            _ if stopping || (due && here) => Seal::All,
+            true => Seal::Ended,
+            false => Seal::Nothing,
+        };
+        match commit(&outbox, &broker, &state, (&held.new, held.released), (seal, install), clock.utc_us()).await {
             Ok(committed) => {
                 state = committed;
                 held.waiting |= !held.new.is_empty();
                 held.new.clear();
                 (changed, committed_us) = (false, clock.mono_us());
                 if due {
+                    interval_us = if here { live_us } else { interval_us };
                     sealed_at = seal_time(clock.utc_us(), interval_us);
                 }
             }
@@ -410,8 +460,9 @@ mod tests {
         damage.execute_batch("DROP TABLE cursor").unwrap();
         let mut state = State::default();
         state.take(&reading(1), &Settings::default());
-        state = commit(&outbox, &broker, &state, (&[], 0), Some(Uuid::nil()), 0).await.unwrap();
-        commit(&outbox, &broker, &state, (&[], 0), Some(Uuid::nil()), 0).await.unwrap();
+        let all = (Seal::All, Uuid::nil());
+        state = commit(&outbox, &broker, &state, (&[], 0), all, 0).await.unwrap();
+        commit(&outbox, &broker, &state, (&[], 0), all, 0).await.unwrap();
         assert_eq!(outbox.depth().await.unwrap().windows, 1);
     }
 

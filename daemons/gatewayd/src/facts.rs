@@ -35,6 +35,7 @@ pub struct Facts {
     database: Database,
     alerts: Arc<Mutex<BTreeMap<Uuid, Alert>>>,
     changed: Arc<watch::Sender<u64>>,
+    kept: Arc<watch::Sender<()>>,
 }
 
 impl Facts {
@@ -48,8 +49,8 @@ impl Facts {
         let recent = "SELECT body FROM fact WHERE alert IN
                       (SELECT alert FROM fact GROUP BY alert HAVING max(cleared) = 0 OR max(at_us) > ?1)";
         let facts = database.read(move |db| bodies(db, recent, now_us - KEEP_US)).await?;
-        let facts = Self { database, alerts: Arc::default(), changed: Arc::new(watch::Sender::new(0)) }.with(facts);
-        Ok(facts)
+        let (changed, kept) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(())));
+        Ok(Self { database, alerts: Arc::default(), changed, kept }.with(facts))
     }
 
     fn with(self, facts: Vec<Fact>) -> Self {
@@ -71,6 +72,7 @@ impl Facts {
         from_cloud: bool,
     ) -> Result<(), sqlite::Error> {
         self.show(&facts);
+        let upward = !from_cloud && !facts.is_empty();
         let rows: Vec<_> =
             facts.into_iter().filter_map(|fact| Some((serde_json::to_string(&fact).ok()?, fact))).collect();
         self.database
@@ -90,9 +92,13 @@ impl Facts {
                         (name, value),
                     )?;
                 }
-                Ok(())
+                Ok::<_, sqlite::Error>(())
             })
-            .await
+            .await?;
+        if upward {
+            self.kept.send_replace(());
+        }
+        Ok(())
     }
 
     /// Makes `facts` part of [`Self::alerts`] without waiting for the disk.
@@ -129,6 +135,19 @@ impl Facts {
     /// Changes when a fact came.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// Changes when there is one more for the cloud.
+    pub fn kept(&self) -> watch::Receiver<()> {
+        self.kept.subscribe()
+    }
+
+    /// The cloud may have lost what it had: all of them go again. Gives how many.
+    pub async fn resend(&self) -> Result<usize, sqlite::Error> {
+        let sql = "UPDATE fact SET uploaded = 0 WHERE uploaded = 1";
+        let facts = self.database.write(move |db| Ok::<_, sqlite::Error>(db.execute(sql, ())?)).await?;
+        self.kept.send_replace(());
+        Ok(facts)
     }
 
     /// Facts the cloud does not have, oldest first.
@@ -200,6 +219,7 @@ mod tests {
         assert_eq!(facts.alerts(), before);
         assert_eq!(facts.state("detect").await.unwrap().as_deref(), Some("{}"));
         assert!(facts.waiting(10).await.unwrap().is_empty());
+        assert_eq!((facts.resend().await.unwrap(), facts.waiting(10).await.unwrap().len()), (2, 2));
     }
 
     #[tokio::test]

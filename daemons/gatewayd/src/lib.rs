@@ -204,8 +204,10 @@ impl Gateway {
         let stages = Stages { stop: stop.clone(), failed: failed.clone() };
         // Whatever can fail comes before the first stage: a start that fails half-way would leave stages running beside
         // those of the next try.
-        let client = client(&config);
+        let clients = clients(&config);
+        let client = clients.as_ref().map(|[client, _]| client.clone());
         let telemetry = listen(&config).await;
+        outbox.begin(install.id).await.context("outbox")?;
         let windows = outbox.downsample_state().await.context("outbox")?;
         let settings_now = Arc::clone(&in_force.borrow());
         let detectors = detect::restore(&facts, &settings_now, &clock).await.context("facts")?;
@@ -290,6 +292,7 @@ impl Gateway {
                 outbox.clone(),
                 in_force.clone(),
                 Duration::from_secs(config.uplink.live_interval_s.into()),
+                online.subscribe(),
                 time.clone(),
                 drain.clone(),
             ),
@@ -300,13 +303,14 @@ impl Gateway {
             let notify = notify::run(sms, install.id, facts, settings, lookup, self_testing, clock, stop.clone());
             stages.spawn("notify", notify);
         }
-        let uplink = client.map(|client| {
+        let uplink = clients.map(|[client, bulk]| {
             let follow = settings::run(Arc::clone(&settings), client.clone(), clock.clone(), stop.clone());
             stages.spawn("settings", follow);
             let follow = uplink::follow_facts(client.clone(), facts.clone(), clock.clone(), stop.clone());
             stages.spawn("ward", follow);
             let uplink = Uplink {
                 client,
+                bulk,
                 facts: facts.clone(),
                 outbox: outbox.clone(),
                 broker: Arc::clone(&broker),
@@ -314,11 +318,13 @@ impl Gateway {
                 heard,
                 settings: in_force,
                 time: time.clone(),
+                started_us: clock.mono_us(),
                 reference,
                 texts,
                 modem_only: config.sms.channels() == [Channel::Modem],
                 rejected: settings.rejected.subscribe(),
                 online,
+                urgent: watch::Sender::new(false),
             };
             stages.spawn("uplink", uplink.run(stop.clone(), drained.clone()))
         });
@@ -387,20 +393,37 @@ async fn open_broker(config: &BrokerConfig, folder: &std::path::Path) -> anyhow:
 }
 
 /// A client of the cloud, if the gateway has enrolled. A home without one keeps, detects and texts all the same.
-fn client(config: &GatewayConfig) -> Option<Client> {
-    let Some(url) = &config.uplink.url else {
+fn clients(config: &GatewayConfig) -> Option<[Client; 2]> {
+    if config.uplink.url.is_none() {
         tracing::info!("no gateway.uplink.url: everything is kept here");
         return None;
-    };
+    }
     let path = config.token_file();
     let token = std::fs::read_to_string(&path)
         .inspect_err(|error| {
             tracing::warn!(%error, file = %path.display(), "no token: run `medmon-gatewayd enrol CODE`; everything is kept here");
         })
         .ok()?;
-    Client::new(url, Some(token.trim()))
-        .inspect_err(|error| tracing::error!(%error, "the cloud cannot be reached; everything is kept here"))
+    let client = || client(config, Some(token.trim()));
+    client()
+        .and_then(|first| Ok([first, client()?]))
+        .inspect_err(|error| tracing::error!("the cloud cannot be reached; everything is kept here: {error:#}"))
         .ok()
+}
+
+/// A client with connections of its own.
+fn client(config: &GatewayConfig, token: Option<&str>) -> anyhow::Result<Client> {
+    let url = config.uplink.url.as_deref().context("gateway.uplink.url is not set: say which cloud to enrol at")?;
+    let read = |file: &std::path::PathBuf| {
+        std::fs::read(file).with_context(|| format!("gateway.uplink.ca_file = \"{}\" cannot be read", file.display()))
+    };
+    let options = medmon_api::client::Options {
+        token: token.map(str::to_owned),
+        ca_pem: config.uplink.ca_file.as_ref().map(read).transpose()?,
+        user_agent: Some(concat!("medmon-gatewayd/", env!("CARGO_PKG_VERSION")).into()),
+        slow_link: true,
+    };
+    Ok(Client::with(url, &options)?)
 }
 
 /// Where telemetry is asked. An address that is taken is no reason to stay deaf.
@@ -415,10 +438,9 @@ async fn listen(config: &GatewayConfig) -> Option<tokio::net::TcpListener> {
 /// Trades a one-time code for this gateway's token and keeps it.
 pub async fn enrol(config: &GatewayConfig, code: &str, clock: &Clock) -> anyhow::Result<uuid::Uuid> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let url = config.uplink.url.as_deref().context("gateway.uplink.url is not set: say which cloud to enrol at")?;
+    let client = client(config, None)?;
     std::fs::create_dir_all(&config.data_dir).context("gateway.data_dir")?;
     let (install, _) = Install::begin(&config.data_dir, clock).context("install.json")?;
-    let client = Client::new(url, None)?;
     let enrolled = client.enrol(&medmon_api::gateway::Enrol { code: code.into(), install: install.id }).await?;
     let path = config.token_file();
     let mut options = std::fs::OpenOptions::new();

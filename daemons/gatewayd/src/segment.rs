@@ -452,7 +452,7 @@ mod tests {
         facts.show(&alert.facts().cloned().collect::<Vec<_>>());
         stop.cancel();
         stage.await.unwrap();
-        let (_, body) = outbox.segment_waiting().await.unwrap().unwrap();
+        let (_, body) = outbox.segment_waiting(&[]).await.unwrap().unwrap();
         let sealed = medmon_core::wire::segment::open(&body).unwrap();
         assert_eq!((sealed.alert, sealed.part, sealed.cut, sealed.readings.len()), (alert.id, 1, true, 1));
         // A channel that is full or closed costs DETECT nothing.

@@ -90,7 +90,7 @@ async fn a_quiet_day_is_kept_whole_and_alarms_nobody() {
     assert!(lost.iter().all(|name| !counters.contains_key(name)), "{counters:?}");
     assert!(local.outbox.lost(false).await.unwrap().is_empty());
     let mut kept = BTreeMap::<Vital, u64>::new();
-    let sealed = local.outbox.waiting(100_000).await.unwrap();
+    let sealed = local.outbox.waiting(medmon_gatewayd::outbox::Pick::default()).await.unwrap();
     for envelope in sealed.iter().map(|sealed| wire::envelope::decode(&sealed.body).unwrap()) {
         assert!(envelope.gaps.is_empty(), "{:?}", envelope.gaps);
         for window in envelope.windows.iter().filter(|window| window.vital != Vital::POSTURE) {

@@ -16,7 +16,7 @@ use medmon_core::noun::{Ieee, Vital};
 use medmon_gatewayd::Gateway;
 use medmon_gatewayd::broker::RabbitUrl;
 use medmon_gatewayd::config::{BrokerKind, DeviceConfig, GatewayConfig};
-use medmon_gatewayd::outbox::Outbox;
+use medmon_gatewayd::outbox::{Outbox, Pick};
 use medmon_kit::Clock;
 use medmon_sim::{DeviceSpec, Dongle, DongleOptions, air};
 use medmon_testkit::{RabbitMq, skip};
@@ -117,7 +117,7 @@ impl Home {
         self.gateway.stop().await;
         assert_eq!(count("readings_lost"), 0);
         let outbox = Outbox::open(self.folder.path()).unwrap();
-        let sealed = outbox.waiting(10_000).await.unwrap();
+        let sealed = outbox.waiting(Pick::default()).await.unwrap();
         let windows =
             sealed.iter().flat_map(|sealed| medmon_core::wire::envelope::decode(&sealed.body).unwrap().windows);
         assert_eq!(windows.map(|window| u64::from(window.count)).sum::<u64>(), sent);

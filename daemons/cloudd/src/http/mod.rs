@@ -14,6 +14,7 @@ mod notes;
 mod openapi;
 mod patients;
 mod problem;
+mod quarantine;
 mod session;
 mod vitals;
 mod wards;

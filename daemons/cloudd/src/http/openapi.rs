@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{App, alerts, assignments, board, contacts, events, fleet, gateway, limits, notes, patients};
-use super::{session, vitals, wards};
+use super::{quarantine, session, vitals, wards};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -59,6 +59,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(fleet::show, fleet::revoke))
         .routes(routes!(fleet::code))
         .routes(routes!(fleet::pair))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::release))
+        .routes(routes!(quarantine::dismiss))
         .routes(routes!(gateway::enrol))
         .routes(routes!(gateway::ingest))
         .routes(routes!(gateway::settings))

@@ -31,6 +31,12 @@ pub fn of_epoch(db: &Connection, gateway: Uuid, epoch: u64) -> Result<Option<Ass
     maybe(db, &sql, params![i64::try_from(epoch).unwrap_or(-1), key(gateway)], assignment)
 }
 
+/// The assignment under an epoch, of whatever gateway.
+pub fn by_epoch(db: &Connection, epoch: u64) -> Result<Option<Assignment>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM assignment WHERE epoch = ?1");
+    maybe(db, &sql, [i64::try_from(epoch).unwrap_or(-1)], assignment)
+}
+
 /// All assignments of a gateway, newest first.
 pub fn of_gateway(db: &Connection, gateway: Uuid) -> Result<Vec<Assignment>, Refusal> {
     let sql = format!("SELECT {COLUMNS} FROM assignment WHERE gateway = ?1 ORDER BY epoch DESC");

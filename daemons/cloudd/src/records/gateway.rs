@@ -8,11 +8,11 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::principal::{self, NewPrincipal};
-use super::{Tx, all, assignment, changed_one, device, forks, key, maybe, maybe_uuid, one, text, uuid};
+use super::{Tx, all, assignment, changed_one, device, forks, key, maybe, maybe_uuid, one, quarantine, text, uuid};
 use crate::auth::{Code, Secret};
 use crate::refusal::{Refusal, conflict};
 
-const COLUMNS: &str = "id, site, name, install, created_us, revoked_us, heard_us, heartbeat, pair_until_us";
+const COLUMNS: &str = "id, site, name, install, created_us, revoked_us, heard_us, heartbeat, pair_until_us, frozen_us";
 /// How long a one-time code is good.
 const CODE_US: UtcUs = 24 * 3600 * 1_000_000;
 /// How long sensors may join at most, s: an open window on a medical gateway lets strangers in.
@@ -94,6 +94,9 @@ pub fn by_code(db: &Connection, enrol: &Enrol, now_us: UtcUs) -> Result<Gateway,
 /// Takes an install in. The token of whatever was this gateway before ends.
 pub fn enrol(tx: &Tx<'_>, enrol: &Enrol) -> Result<(Uuid, Secret), Refusal> {
     let row = by_code(tx.db, enrol, tx.now_us())?;
+    if row.install.is_some_and(|before| before != enrol.install) {
+        forks::end(tx, row.id)?;
+    }
     tx.db
         .execute(
             "UPDATE gateway SET install = ?2, code_install = ?2, in_force_version = 0,
@@ -103,9 +106,6 @@ pub fn enrol(tx: &Tx<'_>, enrol: &Enrol) -> Result<(Uuid, Secret), Refusal> {
         .map_err(|error| {
             conflict(error, |_| "install: another gateway enrolled with it; give this box an install of its own".into())
         })?;
-    if row.install.is_some_and(|before| before != enrol.install) {
-        forks::end(tx, row.id)?;
-    }
     principal::revoke_of_gateway(tx, row.id)?;
     let new = NewPrincipal {
         name: row.name.clone(),
@@ -243,6 +243,7 @@ fn complete(db: &Connection, mut row: Gateway) -> Result<Gateway, Refusal> {
         (row.patient, row.epoch) = (Some(open.patient), open.epoch);
     }
     row.settings = in_force(db, row.id)?;
+    row.quarantined = quarantine::waiting(db, row.id)?;
     Ok(row)
 }
 
@@ -259,6 +260,8 @@ fn gateway(row: &Row<'_>) -> rusqlite::Result<Gateway> {
         patient: None,
         epoch: 0,
         settings: InForce::Unbound,
+        frozen_at: row.get::<_, Option<i64>>("frozen_us")?.map(time),
+        quarantined: 0,
         pair_until: row.get::<_, Option<i64>>("pair_until_us")?.map(time),
         heartbeat: heartbeat.map(|text| super::json(&text)).transpose()?,
     })

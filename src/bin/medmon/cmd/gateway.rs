@@ -1,10 +1,15 @@
 //! `medmon gateway`: the fleet.
 
 use clap::Subcommand;
+use medmon_api::Client;
 use medmon_api::gateway::{Gateway, GatewayCode, NewGateway};
+use medmon_api::patient::Patient;
+use medmon_api::quarantine::{Quarantined, QuarantinedContent, Release};
+use uuid::Uuid;
 
 use super::name;
 use super::patient::in_force;
+use crate::confirm::confirm;
 use crate::fail::{Exit, fail};
 use crate::find;
 use crate::print::{self, Column, column, wide};
@@ -36,6 +41,27 @@ pub enum Verb {
         /// Id, unique prefix or name
         gateway: String,
     },
+    /// What a gateway sent that was set aside, and why
+    Quarantine {
+        /// Id, unique prefix or name
+        gateway: String,
+    },
+    /// Put what was set aside into a patient's record
+    Release {
+        /// Its id, from `gateway quarantine`
+        id: Uuid,
+        /// Id, unique prefix or name
+        #[arg(long)]
+        patient: String,
+        /// Which assignment of the patient, by its epoch; default the newest
+        #[arg(long)]
+        epoch: Option<u64>,
+    },
+    /// Leave what was set aside out of every record
+    Dismiss {
+        /// Its id, from `gateway quarantine`
+        id: Uuid,
+    },
 }
 
 /// Runs a verb.
@@ -64,6 +90,29 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             }
             Ok(client.revoke_gateway(gateway.id).await?)
         }
+        Verb::Quarantine { gateway } => {
+            let gateway = find::gateway(&client, &gateway).await?;
+            let aside = client.quarantine(gateway.id).await?;
+            let empty = "Nothing of this gateway waits for a decision.";
+            session.out.list(&aside, |one| one.id.to_string(), &aside_columns(session), empty)
+        }
+        Verb::Release { id, patient, epoch } => {
+            let patient = find::patient(&client, &patient).await?;
+            let epoch = match epoch {
+                Some(epoch) => epoch,
+                None => newest_epoch(&client, &patient).await?,
+            };
+            confirm(session, &format!("{id} goes into the record of (assignment {epoch}):"), &patient)?;
+            let decision = client.release_quarantine(id, &Release { epoch }).await?;
+            session.out.document(&decision)
+        }
+        Verb::Dismiss { id } => {
+            if !session.yes {
+                let message = format!("{id} would stay out of every record for good: pass --yes to mean it");
+                return Err(fail(Exit::Usage, message));
+            }
+            session.out.document(&client.dismiss_quarantine(id).await?)
+        }
     }
 }
 
@@ -77,6 +126,28 @@ fn code(session: &Session, made: &GatewayCode) -> anyhow::Result<()> {
         made.gateway.name, made.gateway.id
     );
     print::text(&made.code)
+}
+
+async fn newest_epoch(client: &Client, patient: &Patient) -> anyhow::Result<u64> {
+    let newest = client.assignments(patient.id).await?.first().map(|row| row.epoch);
+    newest.ok_or_else(|| fail(Exit::NotFound, "the patient never had a gateway; bind one first: medmon patient bind"))
+}
+
+fn aside_columns(session: &Session) -> Vec<Column<'_, Quarantined>> {
+    let of = |one: &Quarantined, show: &dyn Fn(&QuarantinedContent) -> String| {
+        one.content.as_ref().map_or_else(|| "-".to_owned(), show)
+    };
+    vec![
+        column("id", |one: &Quarantined| one.id.to_string()),
+        column("received", |one: &Quarantined| session.out.time(one.received_at)),
+        column("from", move |one: &Quarantined| of(one, &|content| session.out.time_or_none(content.from_at))),
+        column("to", move |one: &Quarantined| of(one, &|content| session.out.time_or_none(content.to_at))),
+        column("readings", move |one: &Quarantined| of(one, &|content| content.readings.to_string())),
+        column("epoch", move |one: &Quarantined| of(one, &|content| content.epoch.to_string())),
+        column("reason", |one: &Quarantined| one.reason.clone()),
+        wide("number", move |one: &Quarantined| of(one, &|content| format!("{}/{}", content.stream, content.sequence))),
+        wide("install", move |one: &Quarantined| of(one, &|content| content.install.to_string())),
+    ]
 }
 
 fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {
@@ -100,6 +171,8 @@ fn columns(session: &Session) -> Vec<Column<'_, Gateway>> {
             let modem = gateway.heartbeat.as_ref().and_then(|beat| beat.modem_ok);
             modem.map_or("-", |ok| if ok { "ok" } else { "down" }).to_owned()
         }),
+        wide("set aside", |gateway: &Gateway| gateway.quarantined.to_string()),
+        wide("frozen", |gateway: &Gateway| session.out.time_or_none(gateway.frozen_at)),
         wide("added", |gateway: &Gateway| session.out.time(gateway.created_at)),
         wide("revoked", |gateway: &Gateway| session.out.time_or_none(gateway.revoked_at)),
     ]

@@ -160,6 +160,13 @@ pub struct Gateway {
     pub epoch: u64,
     /// Whether the newest Settings are in force.
     pub settings: InForce,
+    /// Two boxes have its install: what it sends is set aside since then.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub frozen_at: Option<Timestamp>,
+    /// Envelopes of it that were set aside and wait for a decision.
+    #[serde(default)]
+    pub quarantined: u64,
     /// Sensors may join until then.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]

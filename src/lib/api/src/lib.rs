@@ -17,6 +17,7 @@ pub mod page;
 pub mod paths;
 pub mod patient;
 pub mod problem;
+pub mod quarantine;
 pub mod report;
 pub mod token;
 pub mod vitals;

@@ -32,6 +32,12 @@ pub const GATEWAY: &str = "/v1/gateways/{id}";
 pub const GATEWAY_CODE: &str = "/v1/gateways/{id}/code";
 /// Lets sensors join a gateway.
 pub const GATEWAY_PAIR: &str = "/v1/gateways/{id}/pair";
+/// Envelopes of a gateway that were set aside.
+pub const GATEWAY_QUARANTINE: &str = "/v1/gateways/{id}/quarantine";
+/// One of them is a patient's.
+pub const QUARANTINE_RELEASE: &str = "/v1/quarantine/{id}/release";
+/// One of them is nobody's.
+pub const QUARANTINE_DISMISS: &str = "/v1/quarantine/{id}/dismiss";
 /// What is known of a sensor.
 pub const DEVICE: &str = "/v1/devices/{ieee}";
 /// Patients.

@@ -14,6 +14,7 @@ use crate::gateway::{
     ContactNow, ContactQuery, Enrol, Enrolled, FactsDown, FactsQuery, Gateway, GatewayCode, Heartbeat, HeartbeatAnswer,
     IngestQuery, Lane, NewGateway, Pair, SegmentTaken, WaitQuery,
 };
+use crate::quarantine::{Decision, Quarantined, Release};
 use crate::{frames, paths};
 
 /// A slower link is none: half of what 2G gives at its worst.
@@ -45,6 +46,21 @@ impl Client {
     /// Lets sensors join a gateway for a while.
     pub async fn pair(&self, id: Uuid, pair: &Pair) -> Result<Gateway, Error> {
         self.write(Method::POST, &one(paths::GATEWAY_PAIR, id), pair).await
+    }
+
+    /// Envelopes of a gateway that were set aside and wait for a decision, oldest first.
+    pub async fn quarantine(&self, gateway: Uuid) -> Result<Vec<Quarantined>, Error> {
+        self.get(&one(paths::GATEWAY_QUARANTINE, gateway), &[]).await
+    }
+
+    /// Puts one of them into the record of the patient of an assignment; safe to repeat.
+    pub async fn release_quarantine(&self, id: Uuid, release: &Release) -> Result<Decision, Error> {
+        self.write(Method::POST, &one(paths::QUARANTINE_RELEASE, id), release).await
+    }
+
+    /// One of them stays aside for good.
+    pub async fn dismiss_quarantine(&self, id: Uuid) -> Result<Decision, Error> {
+        self.write(Method::POST, &one(paths::QUARANTINE_DISMISS, id), &()).await
     }
 
     /// Revokes a gateway: its token ends. One that is bound has to be unbound first.

@@ -1,14 +1,21 @@
 //! The outbox: sealed envelopes and segments until the cloud's verdict, and a week beyond it in case the cloud asks again. Beside them
-//! what waits to be sealed: DOWNSAMPLE's state, readings whose time is not known yet, and what was lost (gaps).
+//! what waits to be sealed: DOWNSAMPLE's state, windows that have ended, readings whose time is not known yet, and what was lost (gaps).
+
+mod segments;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
+use tokio::sync::watch;
 
-use medmon_core::noun::{Envelope, Gap, Ieee, Reading, Segment, UtcUs, Verdict, Vital};
+use medmon_core::noun::{Envelope, Gap, Ieee, Reading, Vital, Window};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
+
+pub use verdicts::{Pick, Sealed};
 
 use crate::downsample::State;
 
@@ -51,13 +58,16 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX segment_waiting ON segment (part) WHERE uploaded = 0;
 ",
+    "
+    -- A row of `envelope` is numbered on through all installs; `base` is the last before an install's first.
+    CREATE TABLE stream (id INTEGER PRIMARY KEY AUTOINCREMENT, install BLOB NOT NULL, base INTEGER NOT NULL) STRICT;
+    CREATE TABLE cloud (id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL) STRICT;
+    CREATE TABLE closed (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+",
 ];
 
 /// A week: a cloud restored from a backup can ask for them again.
 const KEEP_US: i64 = 7 * 86_400_000_000;
-
-/// Segments that stay after the cloud had them.
-const SEGMENTS_KEPT: i64 = 200;
 
 /// Gaps that stay listed after they were sealed.
 const GAPS_KEPT: i64 = 1000;
@@ -87,9 +97,16 @@ impl Lost {
     }
 }
 
+/// Closed windows and known gaps, by the assignment epoch they belong to.
+pub type Closed = BTreeMap<u64, (Vec<Window>, Vec<Gap>)>;
+
 /// What is to become durable together with DOWNSAMPLE's state.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// Windows that have ended and gaps, by the assignment epoch they belong to; they leave the state.
+    pub closed: Closed,
+    /// Closed ones up to this row are in `sealed`.
+    pub unclosed: i64,
     /// Envelopes.
     pub sealed: Vec<Envelope>,
     /// Readings whose time is not known yet.
@@ -104,15 +121,7 @@ pub struct Batch {
 #[derive(Clone, Debug)]
 pub struct Outbox {
     database: Database,
-}
-
-/// One sealed envelope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// Its number.
-    pub sequence: u64,
-    /// Its bytes, never to be changed.
-    pub body: Vec<u8>,
+    changed: Arc<watch::Sender<()>>,
 }
 
 /// What the outbox holds, for `medmon local status`.
@@ -134,7 +143,16 @@ impl Outbox {
     /// Opens or creates it in `folder`.
     pub fn open(folder: &Path) -> Result<Self, sqlite::Error> {
         let database = Database::open(&folder.join("outbox.sqlite"), MIGRATIONS, sqlite::Options::default())?;
-        Ok(Self { database })
+        Ok(Self { database, changed: Arc::new(watch::Sender::new(())) })
+    }
+
+    /// Changes when there is more to send.
+    pub fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn rung(&self) {
+        self.changed.send_replace(());
     }
 
     /// DOWNSAMPLE's state as last committed. One that cannot be read is refused: guessing would count twice.
@@ -150,23 +168,26 @@ impl Outbox {
         })
     }
 
-    /// The number of the next envelope.
-    pub async fn next_sequence(&self) -> Result<u64, sqlite::Error> {
-        let sql = "SELECT ifnull(max(sequence), 0) + 1 FROM envelope";
-        self.database.read(|db| Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)).await
-    }
-
     /// Makes DOWNSAMPLE's state durable together with what was made of it.
     pub async fn commit(&self, state: &State, batch: Batch) -> Result<(), sqlite::Error> {
         let state = serde_json::to_string(state).unwrap_or_default();
+        let closed = (!batch.closed.is_empty()).then(|| serde_json::to_string(&batch.closed).unwrap_or_default());
+        let more = !batch.sealed.is_empty();
         self.database
             .write(move |db| {
+                let base = verdicts::base(db)?;
                 for envelope in &batch.sealed {
                     let body = wire::envelope::encode(envelope);
                     db.execute(
                         "INSERT INTO envelope (sequence, sealed_us, windows, body) VALUES (?1, ?2, ?3, ?4)",
-                        (envelope.sequence as i64, envelope.sealed_us, envelope.windows.len() as i64, body),
+                        (envelope.sequence as i64 + base, envelope.sealed_us, envelope.windows.len() as i64, body),
                     )?;
+                }
+                if batch.unclosed > 0 {
+                    db.execute("DELETE FROM closed WHERE id <= ?1", [batch.unclosed])?;
+                }
+                if let Some(closed) = closed {
+                    db.execute("INSERT INTO closed (body) VALUES (?1)", [closed])?;
                 }
                 for reading in &batch.hold {
                     db.execute("INSERT INTO held (body) VALUES (?1)", [wire::reading::encode(reading)])?;
@@ -183,9 +204,32 @@ impl Outbox {
                      ON CONFLICT (id) DO UPDATE SET state = excluded.state",
                     [state],
                 )?;
-                Ok(())
+                Ok::<_, sqlite::Error>(())
             })
-            .await
+            .await?;
+        if more {
+            self.rung();
+        }
+        Ok(())
+    }
+
+    /// What is closed and waits to be sealed, and the last row of it.
+    pub async fn closed(&self) -> Result<(Vec<Closed>, i64), sqlite::Error> {
+        let sql = "SELECT id, body FROM closed ORDER BY id";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+        let rows: Vec<(i64, String)> = self
+            .database
+            .read(move |db| {
+                Ok::<_, sqlite::Error>(db.prepare_cached(sql)?.query_map((), row)?.collect::<Result<_, _>>()?)
+            })
+            .await?;
+        let last = rows.last().map_or(0, |(id, _)| *id);
+        let closed = rows.into_iter().filter_map(|(id, body)| {
+            let read = serde_json::from_str(&body);
+            // It holds back nobody behind it; what was in it is gone.
+            read.inspect_err(|error| tracing::error!(%error, id, "closed windows are damaged and lost")).ok()
+        });
+        Ok((closed.collect(), last))
     }
 
     /// Readings held for their time, after a row, oldest first, and the last row looked at; `None`: there are no more.
@@ -276,89 +320,9 @@ impl Outbox {
             .await
     }
 
-    /// Numbers a segment, seals it around what fired, and keeps it.
-    pub async fn keep_segment(&self, segment: Segment, around_us: UtcUs, now_us: UtcUs) -> Result<(), sqlite::Error> {
-        self.database
-            .write(move |db| {
-                let insert = "INSERT INTO segment (alert, body, sealed_us) VALUES (?1, x'', ?2)";
-                db.execute(insert, (segment.alert.as_bytes(), now_us))?;
-                let part = db.last_insert_rowid();
-                let body = wire::segment::seal(Segment { part: part as u64, ..segment }, around_us);
-                db.execute("UPDATE segment SET body = ?2 WHERE part = ?1", (part, body))?;
-                Ok(())
-            })
-            .await
-    }
-
-    /// The newest segment that the cloud does not have: its part and its bytes.
-    pub async fn segment_waiting(&self) -> Result<Option<(i64, Vec<u8>)>, sqlite::Error> {
-        let sql = "SELECT part, body FROM segment WHERE uploaded = 0 ORDER BY part DESC LIMIT 1";
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        self.database.read(move |db| Ok(db.query_row(sql, (), row).optional()?)).await
-    }
-
-    /// The cloud has a segment, or will never take it. Lets go what was sealed a week ago, and more than 200.
-    pub async fn settle_segment(&self, part: i64, taken: bool, now_us: UtcUs) -> Result<(), sqlite::Error> {
-        self.database
-            .write(move |db| {
-                let state = if taken { 1 } else { 2 };
-                db.execute("UPDATE segment SET uploaded = ?2 WHERE part = ?1", (part, state))?;
-                let old = "DELETE FROM segment WHERE uploaded > 0 AND (sealed_us < ?1 OR part NOT IN
-                           (SELECT part FROM segment WHERE uploaded > 0 ORDER BY part DESC LIMIT ?2))";
-                db.execute(old, (now_us - KEEP_US, SEGMENTS_KEPT))?;
-                Ok(())
-            })
-            .await
-    }
-
-    /// Gives segments up, those first that the cloud has. What is in them are windows already.
-    pub async fn give_up_segments(&self, limit: u32) -> Result<u64, sqlite::Error> {
-        let sql = "DELETE FROM segment WHERE part IN
-                   (SELECT part FROM segment ORDER BY uploaded = 0, part LIMIT ?1)";
-        self.database.write(move |db| Ok(db.execute(sql, [limit])? as u64)).await
-    }
-
     /// Gives freed pages back to the disk.
     pub async fn give_back(&self) -> Result<(), sqlite::Error> {
         self.database.give_back().await
-    }
-
-    /// Envelopes without a verdict, newest first: what is happening now goes before what is past.
-    pub async fn waiting(&self, limit: u32) -> Result<Vec<Sealed>, sqlite::Error> {
-        let sql = "SELECT sequence, body FROM envelope WHERE verdict IS NULL ORDER BY sequence DESC LIMIT ?1";
-        self.database
-            .read(move |db| {
-                let mut rows = db.prepare_cached(sql)?;
-                let row =
-                    |row: &rusqlite::Row<'_>| Ok(Sealed { sequence: row.get::<_, i64>(0)? as u64, body: row.get(1)? });
-                Ok(rows.query_map([limit], row)?.collect::<Result<_, _>>()?)
-            })
-            .await
-    }
-
-    /// Notes the cloud's verdicts that free an envelope, and lets go what was freed a week ago.
-    pub async fn settle(&self, verdicts: Vec<(u64, Verdict)>, now_us: UtcUs) -> Result<(), sqlite::Error> {
-        self.database
-            .write(move |db| {
-                for (sequence, verdict) in verdicts.iter().filter(|(_, verdict)| verdict.frees()) {
-                    let name = match verdict {
-                        Verdict::Quarantined { .. } => "quarantined",
-                        Verdict::AlreadyHeld => "already_held",
-                        _ => "stored",
-                    };
-                    db.execute(
-                        "UPDATE envelope SET verdict = ?2, verdict_us = ?3 WHERE sequence = ?1 AND verdict IS NULL",
-                        (*sequence as i64, name, now_us),
-                    )?;
-                }
-                // The newest row stays: it carries the count on.
-                db.execute(
-                    "DELETE FROM envelope WHERE verdict_us < ?1 AND sequence < (SELECT max(sequence) FROM envelope)",
-                    [now_us - KEEP_US],
-                )?;
-                Ok(())
-            })
-            .await
     }
 
     /// What it holds.
@@ -406,61 +370,15 @@ fn losses(envelope: Envelope) -> impl Iterator<Item = Lost> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use medmon_core::noun::Verdict;
     use uuid::Uuid;
 
     use super::*;
 
-    fn envelope(sequence: u64) -> Envelope {
+    pub fn envelope(sequence: u64) -> Envelope {
         let (windows, gaps) = (Vec::new(), Vec::new());
         Envelope { install: Uuid::nil(), stream: 0, sequence, epoch: 1, sealed_us: 0, windows, gaps }
-    }
-
-    #[tokio::test]
-    async fn only_a_freeing_verdict_frees_and_numbers_never_come_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(folder.path()).unwrap();
-        let sealed = vec![envelope(1), envelope(2), envelope(3)];
-        outbox.commit(&State::default(), Batch { sealed, ..Batch::default() }).await.unwrap();
-        let verdicts = vec![(3, Verdict::Stored), (2, Verdict::Later { seconds: 5 })];
-        outbox.settle(verdicts, 0).await.unwrap();
-        let waiting: Vec<_> = outbox.waiting(10).await.unwrap().iter().map(|sealed| sealed.sequence).collect();
-        assert_eq!(waiting, [2, 1], "newest first");
-        outbox.settle(vec![(2, Verdict::Stored), (1, Verdict::AlreadyHeld)], KEEP_US * 2).await.unwrap();
-        outbox.settle(vec![], KEEP_US * 4).await.unwrap();
-        drop(outbox);
-        let outbox = Outbox::open(folder.path()).unwrap();
-        assert_eq!(outbox.next_sequence().await.unwrap(), 4);
-        assert_eq!(outbox.depth().await.unwrap().waiting, 0);
-    }
-
-    #[tokio::test]
-    async fn segments_are_numbered_once_settled_once_and_let_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(folder.path()).unwrap();
-        let (alert, readings) = (Uuid::from_u128(1), vec![crate::tests::reading(1)]);
-        let segment = Segment { alert, part: 0, epoch: 1, from_us: 0, to_us: 9, cut: false, readings };
-        let part = async || outbox.segment_waiting().await.unwrap().map(|(part, _)| part);
-        for sealed_us in 0..203 {
-            outbox.keep_segment(segment.clone(), 0, sealed_us).await.unwrap();
-        }
-        let (newest, body) = outbox.segment_waiting().await.unwrap().unwrap();
-        let opened = wire::segment::open(&body).unwrap();
-        assert_eq!((newest, &opened), (203, &Segment { part: 203, ..segment.clone() }));
-        let rows = async || {
-            let count = "SELECT count(*) FROM segment";
-            outbox.database.read(move |db| Ok::<i64, sqlite::Error>(db.query_row(count, (), |row| row.get(0))?)).await
-        };
-        for settled in (2..=203).rev() {
-            outbox.settle_segment(settled, settled != 9, 0).await.unwrap();
-        }
-        assert_eq!((part().await, rows().await.unwrap()), (Some(1), 201));
-        assert_eq!(outbox.give_up_segments(200).await.unwrap(), 200);
-        assert_eq!(part().await, Some(1), "what the cloud does not have goes last");
-        outbox.settle_segment(1, true, KEEP_US + 10).await.unwrap();
-        assert_eq!(rows().await.unwrap(), 0);
-        outbox.keep_segment(segment, 0, 0).await.unwrap();
-        assert_eq!(part().await, Some(204), "no number comes twice");
     }
 
     #[tokio::test]
