@@ -41,6 +41,11 @@ impl Recent {
         }
     }
 
+    /// Lets go of a subject.
+    pub fn erase(&self, subject: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&subject);
+    }
+
     /// The windows of a subject, by vital and start.
     pub fn of(&self, subject: Uuid) -> Vec<(Vital, Vec<Window>)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -183,7 +183,8 @@ impl Client {
         }
         let flags = self.get("/flags", &[]).await.unwrap_or_default();
         let flags = String::from_utf8_lossy(&flags);
-        let set = flags.lines().find_map(|line| line.strip_prefix("-retentionPeriod=")).map(|set| set.trim_matches('"'));
+        let set =
+            flags.lines().find_map(|line| line.strip_prefix("-retentionPeriod=")).map(|set| set.trim_matches('"'));
         let retention_ms = set.map_or(Some(months), |set| match set.parse::<i64>() {
             Ok(count) => Some(count * months),
             Err(_) => duration_ms(set),

@@ -6,12 +6,12 @@
 //! that instant: sub-millisecond times, two parts at one instant, a last reading at the very end of its window.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use medmon_core::noun::{Gap, Ieee, UtcUs, Vital, Window};
 use uuid::Uuid;
 
-use crate::vitals::{Batch, Source};
+use crate::vitals::Batch;
 
 /// Statistics of a window, in the order of [`Item::values`].
 pub const WINDOW: [&str; 8] = ["min", "max", "sum", "count", "last", "coverage", "suspect", "offset_us"];
@@ -19,6 +19,8 @@ pub const WINDOW: [&str; 8] = ["min", "max", "sum", "count", "last", "coverage",
 pub const GAP: [&str; 3] = ["seconds", "lost", "offset_us"];
 /// Beyond this a sum is no exact float.
 const EXACT: i64 = 1 << 50;
+/// The year 2112, µs: the last that is believed.
+const LAST_US: UtcUs = 1 << 52;
 /// Instants tried for one part before it is kept elsewhere.
 const STEPS: i64 = 1000;
 
@@ -36,8 +38,6 @@ pub enum What {
 pub struct Item {
     /// Whose.
     pub subject: Uuid,
-    /// From which envelope.
-    pub source: Source,
     /// What.
     pub what: What,
 }
@@ -49,20 +49,20 @@ pub fn items(batch: &Batch) -> impl Iterator<Item = Item> {
         let key = (window.vital, window.start_us, window.span_s);
         parts.entry(key).and_modify(|whole| whole.merge(window)).or_insert_with(|| window.clone());
     }
-    let (subject, source) = (batch.subject, batch.source);
+    let subject = batch.subject;
     let mut gaps: Vec<&Gap> = batch.gaps.iter().collect();
     gaps.sort_by_key(|gap| (gap.vital, gap.from_us, gap.to_us, gap.device, gap.lost));
     gaps.dedup();
     let whats = parts.into_values().map(What::Window).chain(gaps.into_iter().cloned().map(What::Gap));
-    whats.map(move |what| Item { subject, source, what }).collect::<Vec<_>>().into_iter()
+    whats.map(move |what| Item { subject, what }).collect::<Vec<_>>().into_iter()
 }
 
 /// Parts as envelopes again, for a store that takes those.
 pub fn batches(items: impl IntoIterator<Item = Item>) -> Vec<Batch> {
-    let mut batches = HashMap::<(Uuid, Source), Batch>::new();
-    for Item { subject, source, what } in items {
-        let empty = || Batch { subject, source, windows: Vec::new(), gaps: Vec::new() };
-        let batch = batches.entry((subject, source)).or_insert_with(empty);
+    let mut batches = HashMap::<Uuid, Batch>::new();
+    for Item { subject, what } in items {
+        let empty = || Batch { subject, windows: Vec::new(), gaps: Vec::new() };
+        let batch = batches.entry(subject).or_insert_with(empty);
         match what {
             What::Window(window) => batch.windows.push(window),
             What::Gap(gap) => batch.gaps.push(gap),
@@ -95,11 +95,10 @@ impl Item {
                 let span_us = i64::from(window.span_s) * 1_000_000;
                 let aligned = span_us == 0 || window.start_us.rem_euclid(span_us) == 0;
                 let within = u64::from(window.last_ms) <= u64::from(window.span_s) * 1000;
-                aligned && within && window.sum.abs() < EXACT && (0..EXACT).contains(&window.start_us)
+                aligned && within && window.sum.abs() < EXACT && (0..LAST_US).contains(&window.start_us)
             }
             What::Gap(gap) => {
-                let from = 0..EXACT;
-                from.contains(&gap.from_us) && (gap.from_us..EXACT).contains(&gap.to_us)
+                (0..LAST_US).contains(&gap.from_us) && (0..EXACT).contains(&gap.to_us.saturating_sub(gap.from_us))
             }
         }
     }
@@ -166,6 +165,11 @@ impl Item {
         }
     }
 
+    /// What tells it from every other part.
+    pub fn fingerprint(&self) -> u64 {
+        hash(&(self.series(), self.content()))
+    }
+
     fn content(&self) -> u64 {
         match &self.what {
             What::Window(w) => hash(&(
@@ -183,74 +187,51 @@ fn hash(of: &impl std::hash::Hash) -> u64 {
     hasher.finish()
 }
 
-/// Which part lies at an instant.
-#[derive(Clone, Copy, Debug)]
-struct Holder {
-    content: u64,
-    /// Unknown of what was read back from the server.
-    source: Option<u64>,
-}
-
 /// Where parts were put: two of one series never at one instant, one and the same always at its own. The server would
 /// refuse the second or keep either, as it likes. Bounded: it forgets what was put long ago.
 #[derive(Debug, Default)]
 pub struct Places {
-    young: HashMap<u64, Holder>,
-    old: HashMap<u64, Holder>,
+    /// Hashes: of series and instant, of the part that lies there.
+    young: HashMap<u64, u64>,
+    old: HashMap<u64, u64>,
 }
 
 /// Places remembered at least.
-const REMEMBERED: usize = 200_000;
+const REMEMBERED: usize = 400_000;
 
 impl Places {
     /// Where `item` lies, and whether it is new here; `None` = all its instants are taken.
     pub fn put(&mut self, item: &Item) -> Option<(i64, bool)> {
-        self.find(item, Some(hash(&item.source)))
+        item.instants().find_map(|at_ms| Some((at_ms, self.lay(item, at_ms)?)))
     }
 
-    /// Notes a part that the server was found to have.
+    /// Notes a part that the server was found to have at `at_ms`; whether that is new here.
     pub fn found(&mut self, item: &Item, at_ms: i64) -> bool {
-        let key = hash(&(item.series(), at_ms));
-        let known = self.holder(key).is_some();
-        if !known {
-            self.note(key, Holder { content: item.content(), source: None });
-        }
-        !known
+        self.lay(item, at_ms) == Some(true)
     }
 
     /// Somebody else's sample lies at `at_ms`.
     pub fn block(&mut self, item: &Item, at_ms: i64) {
-        self.note(hash(&(item.series(), at_ms)), Holder { content: !item.content(), source: None });
+        self.note(hash(&(item.series(), at_ms)), !item.content());
     }
 
-    fn find(&mut self, item: &Item, source: Option<u64>) -> Option<(i64, bool)> {
-        let content = item.content();
-        for at_ms in item.instants() {
-            let key = hash(&(item.series(), at_ms));
-            match self.holder(key) {
-                None => {
-                    self.note(key, Holder { content, source });
-                    return Some((at_ms, true));
-                }
-                Some(held) if held.content == content && (held.source.is_none() || held.source == source) => {
-                    self.note(key, Holder { content, source });
-                    return Some((at_ms, false));
-                }
-                Some(_) => {}
+    /// Whether it is new there; `None` = another one is there.
+    fn lay(&mut self, item: &Item, at_ms: i64) -> Option<bool> {
+        let (key, content) = (hash(&(item.series(), at_ms)), item.content());
+        match self.young.get(&key).or_else(|| self.old.get(&key)) {
+            Some(held) => (*held == content).then_some(false),
+            None => {
+                self.note(key, content);
+                Some(true)
             }
         }
-        None
     }
 
-    fn holder(&self, key: u64) -> Option<Holder> {
-        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
-    }
-
-    fn note(&mut self, key: u64, holder: Holder) {
+    fn note(&mut self, key: u64, content: u64) {
         if self.young.len() >= REMEMBERED {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, holder);
+        self.young.insert(key, content);
     }
 }
 
@@ -356,7 +337,7 @@ mod tests {
         let vital = prop::sample::select(vec![Vital(1), Vital(2), Vital(3), Vital(4), Vital(9), Vital(4711)]);
         let span = prop::sample::select(vec![0u32, 5, 60, 300, 900, 3600, 86_400]);
         let figures = (any::<i32>(), any::<i32>(), -EXACT + 1..EXACT, any::<u32>(), any::<i32>(), 0u16.., any::<u32>());
-        (vital, span, 0..EXACT / 2, 0f64..=1.0, figures).prop_map(|(vital, span_s, at_us, last, figures)| {
+        (vital, span, 0..LAST_US, 0f64..=1.0, figures).prop_map(|(vital, span_s, at_us, last, figures)| {
             let (min, max, sum, count, last_value, coverage, suspect) = figures;
             let span_us = i64::from(span_s) * 1_000_000;
             let start_us = if span_us == 0 { at_us } else { at_us - at_us % span_us };
@@ -366,8 +347,7 @@ mod tests {
     }
 
     fn item(what: What) -> Item {
-        let source = Source { install: Uuid::from_u128(2), stream: 0, sequence: 1 };
-        Item { subject: Uuid::from_u128(1), source, what }
+        Item { subject: Uuid::from_u128(1), what }
     }
 
     fn labels(item: &Item, name: &str) -> HashMap<String, String> {
@@ -395,7 +375,7 @@ mod tests {
         }
 
         #[test]
-        fn a_gap_comes_back_to_the_last_bit(from_us in 0..EXACT / 2, length_us in 0i64..1 << 49, lost: u32) {
+        fn a_gap_comes_back_to_the_last_bit(from_us in 0..LAST_US, length_us in 0i64..1 << 49, lost: u32) {
             let gap = Gap { vital: Vital::GLUCOSE, device: Ieee(0xfedc_ba98_7654_3210), from_us, to_us: from_us + length_us, lost };
             let item = item(What::Gap(gap.clone()));
             for at_ms in item.instants().take(2) {
@@ -410,33 +390,31 @@ mod tests {
 
     #[test]
     fn two_parts_never_lie_at_one_instant_and_the_same_one_always_at_its_own() {
-        let of = |stored, sequence| {
-            let mut item = item(What::Window(Window::of(Vital::HEART_RATE, 59_999_000, stored, 1000, true)));
-            item.source.sequence = sequence;
-            item
-        };
+        let of = |stored| item(What::Window(Window::of(Vital::HEART_RATE, 59_999_000, stored, 1000, true)));
         let mut places = Places::default();
-        assert_eq!(places.put(&of(700, 1)), Some((59_999, true)));
-        assert_eq!(places.put(&of(710, 2)), Some((59_998, true)), "inside its window");
-        assert_eq!(places.put(&of(700, 3)), Some((59_997, true)), "another envelope's");
-        assert_eq!(places.put(&of(700, 1)), Some((59_999, false)));
-        assert_eq!(places.put(&of(710, 2)), Some((59_998, false)));
+        assert_eq!(places.put(&of(700)), Some((59_999, true)));
+        assert_eq!(places.put(&of(710)), Some((59_998, true)), "inside its window");
+        assert_eq!(places.put(&of(720)), Some((59_997, true)));
+        assert_eq!(places.put(&of(700)), Some((59_999, false)));
+        assert_eq!(places.put(&of(710)), Some((59_998, false)));
         let mut after_a_restart = Places::default();
-        assert!(after_a_restart.found(&of(700, 0), 59_999));
-        assert!(!after_a_restart.found(&of(700, 0), 59_999));
-        assert_eq!(after_a_restart.put(&of(700, 1)), Some((59_999, false)));
-        assert_eq!(after_a_restart.put(&of(700, 3)), Some((59_998, true)));
+        assert!(after_a_restart.found(&of(710), 59_999));
+        assert!(!after_a_restart.found(&of(710), 59_999));
+        assert_eq!(after_a_restart.put(&of(700)), Some((59_998, true)));
+        after_a_restart.block(&of(700), 59_998);
+        assert_eq!(after_a_restart.put(&of(700)), Some((59_997, true)));
     }
 
     #[test]
     fn what_series_cannot_say_is_told() {
-        let aligned = Window::of(Vital::HEART_RATE, 60_000_000, 700, 1000, true);
+        let aligned = Window::of(Vital::HEART_RATE, 1_795_003_200_000_000, 700, 1000, true);
         assert!(item(What::Window(aligned.clone())).fits());
         for odd in [
-            Window { start_us: 60_000_001, ..aligned.clone() },
+            Window { start_us: aligned.start_us + 1, ..aligned.clone() },
             Window { last_ms: 60_001, ..aligned.clone() },
             Window { sum: i64::MAX, ..aligned.clone() },
-            Window { start_us: -60_000_000, ..aligned },
+            Window { start_us: -60_000_000, ..aligned.clone() },
+            Window { start_us: LAST_US, ..aligned },
         ] {
             assert!(!item(What::Window(odd.clone())).fits(), "{odd:?}");
         }

@@ -15,7 +15,7 @@ mod read;
 mod send;
 mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -32,21 +32,30 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::recent::Recent;
-use super::{Batch, Caps, Source, Total, VitalsError, VitalsStore};
+use super::{Batch, Caps, Total, VitalsError, VitalsStore};
+use crate::journal::Journal;
 use client::{Client, Server};
 use layout::{Places, What};
 
 const DAY_US: i64 = 86_400_000_000;
-/// A vital's samples of one day in one envelope of the archive.
-const ARCHIVE: Source = Source { install: Uuid::nil(), stream: 0, sequence: 0 };
 
 /// The journal as the sender sees it.
 pub trait Replay: Send + Sync {
-    /// Segments it holds, oldest first.
-    fn segments(&self) -> Vec<u64>;
+    /// Segments it holds, oldest first, and the one that is written.
+    fn segments(&self) -> io::Result<(Vec<u64>, u64)>;
     /// Some of what is in `segment` from `offset` (0 = its start) on, and the offset behind it; the same offset: there is
     /// no more for now.
-    fn read(&self, segment: u64, offset: u64) -> Result<(Vec<Batch>, u64), VitalsError>;
+    fn read(&self, segment: u64, offset: u64) -> io::Result<(Vec<Batch>, u64)>;
+}
+
+impl Replay for Journal {
+    fn segments(&self) -> io::Result<(Vec<u64>, u64)> {
+        self.segments()
+    }
+
+    fn read(&self, segment: u64, offset: u64) -> io::Result<(Vec<Batch>, u64)> {
+        self.read(segment, offset)
+    }
 }
 
 /// Where the server is.
@@ -102,14 +111,14 @@ struct State {
     cursor: (u64, u64),
     /// Segments up to here are closed, as far as was heard.
     closed: u64,
-    /// The newest that something was taken of.
-    newest: u64,
     /// Segments up to here may have been sent before.
     again_through: u64,
     /// The server refused what is older, ms.
     refused_ms: i64,
     /// Segments that the server has taken, and when, on the monotonic scale.
     done: BTreeMap<u64, i64>,
+    /// What the archive was given, by segment that is not settled, as hashes: it does not know what it has twice.
+    aside: BTreeMap<u64, HashSet<u64>>,
 }
 
 impl State {
@@ -133,6 +142,8 @@ struct Inner {
     recent: Recent,
     places: Mutex<Places>,
     state: Mutex<State>,
+    /// Held while something is sent: an erasure must not be overtaken by what it erases.
+    sending: tokio::sync::Mutex<()>,
     wake: Notify,
     filled: Notify,
     counters: Counters,
@@ -159,7 +170,7 @@ impl Prometheus {
         let client = Client::new(&target.write_url, &target.query_url).map_err(|error| broken(error.into()))?;
         let Beside { late, old, replay, clock } = beside;
         // Whatever the journal holds may have been sent before this start.
-        let again_through = replay.segments().into_iter().max().unwrap_or(0);
+        let (_, again_through) = replay.segments().map_err(|error| broken(error.into()))?;
         let cursor = (kept.settled + 1, 0);
         let inner = Arc::new(Inner {
             client,
@@ -172,6 +183,7 @@ impl Prometheus {
             recent: Recent::default(),
             places: Mutex::default(),
             state: Mutex::new(State { kept, cursor, again_through, ..State::default() }),
+            sending: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             filled: Notify::new(),
             counters: Counters::default(),
@@ -313,7 +325,7 @@ impl VitalsStore for Prometheus {
         Caps { reads_own_writes: false, late_window_s: late_ms.map(|late| late as u64 / 1000), same_instant: false }
     }
 
-    async fn take(&self, segment: u64, batches: Vec<Batch>) -> Result<(), VitalsError> {
+    async fn take(&self, _segment: u64, batches: Vec<Batch>) -> Result<(), VitalsError> {
         for item in batches.iter().flat_map(layout::items) {
             let What::Window(window) = &item.what else { continue };
             // A part without an instant is new as long as nobody knows better.
@@ -321,10 +333,6 @@ impl VitalsStore for Prometheus {
             if new {
                 self.inner.recent.take(item.subject, window);
             }
-        }
-        {
-            let mut state = self.inner.state();
-            state.newest = state.newest.max(segment);
         }
         self.inner.wake.notify_one();
         Ok(())
@@ -359,7 +367,9 @@ impl VitalsStore for Prometheus {
             return Ok(false);
         }
         inner.keep(|kept| kept.settled = kept.settled.max(segment)).await?;
-        inner.state().done.retain(|done, _| *done > segment);
+        let mut state = inner.state();
+        state.done.retain(|done, _| *done > segment);
+        state.aside.retain(|done, _| *done > segment);
         Ok(true)
     }
 
@@ -421,9 +431,13 @@ impl VitalsStore for Prometheus {
     }
 
     async fn erase(&self, subject: Uuid) -> Result<(), VitalsError> {
+        let _alone = self.inner.sending.lock().await;
         let end = self.journal_end().await?;
-        self.inner.keep(|kept| drop(kept.erased.insert(subject, end))).await?;
-        self.inner.recent.forget(subject);
+        let erased = |kept: &mut Kept| {
+            kept.erased.insert(subject, end);
+        };
+        self.inner.keep(erased).await?;
+        self.inner.recent.erase(subject);
         self.inner.late.erase(subject).await?;
         self.inner.old.erase(subject).await?;
         self.inner.client.delete(subject).await.map_err(read::store)
@@ -438,10 +452,10 @@ impl VitalsStore for Prometheus {
 impl Prometheus {
     /// Where the journal ends now.
     async fn journal_end(&self) -> Result<(u64, u64), VitalsError> {
-        let Some(segment) = self.inner.replay.segments().into_iter().max() else { return Ok((0, 0)) };
-        let replay = Arc::clone(&self.inner.replay);
+        let (replay, cursor) = (Arc::clone(&self.inner.replay), self.inner.state().cursor);
         let read = tokio::task::spawn_blocking(move || {
-            let mut offset = 0;
+            let (_, segment) = replay.segments()?;
+            let mut offset = if cursor.0 == segment { cursor.1 } else { 0 };
             loop {
                 let (_, next) = replay.read(segment, offset)?;
                 if next <= offset {
@@ -450,6 +464,7 @@ impl Prometheus {
                 offset = next;
             }
         });
-        read.await.map_err(|error| broken(error.into()))?
+        let end: io::Result<_> = read.await.map_err(|error| broken(error.into()))?;
+        end.map_err(|error| broken(error.into()))
     }
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::Inner;
 use super::client::ClientError;
 use super::layout::{Item, Parts, What};
+use crate::vitals::VitalsError;
 use crate::vitals::recent::SPAN_US;
-use crate::vitals::{Source, VitalsError};
 
 /// No window is longer (ingest refuses it).
 const MAX_SPAN_MS: i64 = 86_400_000;
@@ -152,8 +152,7 @@ impl Inner {
                 if at_ms >= from_ms + SPAN_US / 1000 {
                     seen.insert(subject);
                 }
-                let source = Source { install: Uuid::nil(), stream: 0, sequence: 0 };
-                let item = Item { subject, source, what: What::Window(window.clone()) };
+                let item = Item { subject, what: What::Window(window.clone()) };
                 if self.places().found(&item, at_ms) {
                     self.recent.take(subject, &window);
                 }

@@ -71,15 +71,17 @@ async fn step(inner: &Arc<Inner>) -> Result<bool, VitalsError> {
         connect(inner).await?;
     }
     let (segment, offset) = inner.state().cursor;
-    let newer = inner.replay.segments().into_iter().filter(|known| *known >= segment).collect::<Vec<_>>();
-    let (batches, next) = if newer.contains(&segment) {
-        let replay = Arc::clone(&inner.replay);
-        let read = tokio::task::spawn_blocking(move || replay.read(segment, offset));
-        read.await.map_err(|error| VitalsError::Store(Box::new(error)))??
-    } else {
-        (Vec::new(), offset)
-    };
+    let replay = Arc::clone(&inner.replay);
+    let read = tokio::task::spawn_blocking(move || {
+        let (segments, active) = replay.segments()?;
+        let (batches, next) =
+            if segments.contains(&segment) { replay.read(segment, offset)? } else { (Vec::new(), offset) };
+        Ok::<_, std::io::Error>((batches, next, active))
+    });
+    let read = read.await.map_err(|error| VitalsError::Store(Box::new(error)))?;
+    let (batches, next, active) = read.map_err(|error| VitalsError::Store(Box::new(error)))?;
     if next > offset {
+        let _alone = inner.sending.lock().await;
         let again = segment <= inner.state().again_through;
         let wanted = batches.into_iter().filter(|batch| !inner.is_erased_at(batch.subject, (segment, offset)));
         send(inner, segment, wanted.collect(), again).await?;
@@ -91,7 +93,7 @@ async fn step(inner: &Arc<Inner>) -> Result<bool, VitalsError> {
         return Ok(true);
     }
     let mut state = inner.state();
-    let closed = state.closed >= segment || newer.iter().any(|known| *known > segment);
+    let closed = state.closed >= segment || active > segment;
     if closed && state.cursor == (segment, offset) {
         state.done.insert(segment, inner.clock.mono_us());
         state.cursor = (segment + 1, 0);
@@ -138,7 +140,7 @@ async fn send(inner: &Arc<Inner>, segment: u64, batches: Vec<Batch>, again: bool
             Some(at_ms) if at_ms > now_ms + AHEAD_MS => {
                 inner.counters.future.inc();
                 let (vital, at) = (item.vital(), medmon_api::time(item.true_us()));
-                tracing::warn!(%vital, %at, envelope = item.source.sequence, "a window of the future is kept aside");
+                tracing::warn!(%vital, %at, "a window of the future is kept aside");
                 aside.push(item);
             }
             Some(at_ms) => parts.push((item, at_ms)),
@@ -159,7 +161,7 @@ async fn send(inner: &Arc<Inner>, segment: u64, batches: Vec<Batch>, again: bool
             continue;
         }
         match inner.client.write(wire::body(&parts)).await {
-            Ok(()) => inner.counters.sent.inc_by(parts.len() as u64),
+            Ok(()) => drop(inner.counters.sent.inc_by(parts.len() as u64)),
             Err(ClientError::Refused(status, text)) => {
                 if parts.len() > 1 {
                     let newer = parts.split_off(parts.len() / 2);
@@ -190,10 +192,20 @@ async fn send(inner: &Arc<Inner>, segment: u64, batches: Vec<Batch>, again: bool
             Err(error) => return Err(super::read::store(error)),
         }
     }
-    if !aside.is_empty() {
-        inner.counters.aside.inc_by(aside.len() as u64);
-        inner.late.take(segment, layout::batches(aside)).await?;
+    archive(inner, segment, aside).await
+}
+
+/// Gives the archive what it does not have.
+async fn archive(inner: &Inner, segment: u64, mut aside: Vec<Item>) -> Result<(), VitalsError> {
+    // Settled there, and killed before it was here: the same parts went there then.
+    if aside.is_empty() || segment <= inner.late.settled_through() {
+        return Ok(());
     }
+    aside.retain(|item| !inner.state().aside.entry(segment).or_default().contains(&item.fingerprint()));
+    let given: Vec<_> = aside.iter().map(Item::fingerprint).collect();
+    inner.counters.aside.inc_by(given.len() as u64);
+    inner.late.take(segment, layout::batches(aside)).await?;
+    inner.state().aside.entry(segment).or_default().extend(given);
     Ok(())
 }
 
