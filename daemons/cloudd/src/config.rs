@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use medmon_core::noun::UtcUs;
 use medmon_kit::config::ConfigError;
 use medmon_sms::HttpConfig;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::vitals::embedded::Options;
 
 /// `[cloud]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,11 +66,45 @@ pub struct VitalsConfig {
     pub kind: VitalsKind,
     /// Seconds after which a segment of the journal is closed and settled in the store. Default 3600.
     pub segment_s: u32,
+    /// How long windows are kept, such as `3650d`, by whole months; `never` = they never go. Default `never`.
+    pub retention: Age,
+    /// After how long windows finer than a quarter of an hour are thinned to that; `never` = they stay. Default `366d`.
+    pub thin_after: Age,
+}
+
+impl VitalsConfig {
+    /// As the embedded store takes it.
+    pub fn options(&self) -> Options {
+        Options { retention_us: self.retention.0, thin_after_us: self.thin_after.0, ..Options::default() }
+    }
 }
 
 impl Default for VitalsConfig {
     fn default() -> Self {
-        Self { kind: VitalsKind::default(), segment_s: 3600 }
+        Self {
+            kind: VitalsKind::default(),
+            segment_s: 3600,
+            retention: Age(None),
+            thin_after: Age(Options::default().thin_after_us),
+        }
+    }
+}
+
+/// After how long something happens, µs; `None` = never. Written `3650d`, `12h` or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(pub Option<UtcUs>);
+
+impl<'de> Deserialize<'de> for Age {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let span = text.parse::<jiff::Span>().ok();
+        let age = span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok());
+        let age_us = age.and_then(|age| UtcUs::try_from(age.as_micros()).ok()).filter(|age_us| *age_us > 0);
+        let refuse = || D::Error::custom(format!("`{text}` is no age: write days, such as 3650d, or never"));
+        age_us.map(|age_us| Self(Some(age_us))).ok_or_else(refuse)
     }
 }
 
@@ -126,5 +164,16 @@ mod tests {
         let bad = CloudConfig { listen: "8080".into(), ..CloudConfig::default() };
         let line = bad.check("c.toml").unwrap_err().to_string();
         assert_eq!(line, "c.toml: cloud.listen = \"8080\": write address:port, such as 127.0.0.1:8080");
+    }
+
+    #[test]
+    fn ages_are_days_or_never() {
+        let read = |text: &str| serde_json::from_value::<Age>(text.into());
+        assert_eq!(read("3650d").unwrap(), Age(Some(3650 * 86_400_000_000)));
+        assert_eq!(read("never").unwrap(), Age(None));
+        for text in ["", "0d", "-1d", "1y", "3650", "99999999999d"] {
+            let line = read(text).unwrap_err().to_string();
+            assert!(line.contains("3650d"), "{line}");
+        }
     }
 }

@@ -126,7 +126,7 @@ impl Cloud {
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
         let lock = lock(data_dir)?;
         let records = open_records(data_dir, &clock).await?;
-        let vitals = Embedded::open(&vitals_dir.join("vitals.sqlite")).await;
+        let vitals = Embedded::open(&vitals_dir, config.vitals.options(), clock.clone()).await;
         let vitals: Arc<dyn VitalsStore> = Arc::new(vitals.map_err(|error| StartError::Store(Box::new(error)))?);
         let journal = Journal::open(&data_dir.join("journal"), &records, clock.mono_us()).await;
         let journal = journal.map_err(|error| StartError::Store(Box::new(error)))?;

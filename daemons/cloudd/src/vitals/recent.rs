@@ -1,6 +1,6 @@
 //! The last windows of every subject in memory: the newest value and which way it goes, without touching the disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use medmon_api::time;
@@ -8,40 +8,71 @@ use medmon_api::vitals::{Latest, Trend};
 use medmon_core::noun::{Settings, UtcUs, Vital, Window};
 use uuid::Uuid;
 
-/// How far back of the newest window is kept.
-pub const SPAN_US: UtcUs = 3_600_000_000;
 /// Windows of one vital at most: a sensor of one reading a second would otherwise keep 3600.
 const MAX: usize = 240;
 
-/// One vital's windows by start and span.
-type Series = BTreeMap<(UtcUs, u32), Window>;
+/// The last windows of one vital, by start and span: as many as its trend is judged by, at least one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail(Vec<Window>);
 
-/// The last windows of every subject.
+impl Tail {
+    /// Takes a part in. Parts come in any order, each once.
+    pub fn take(&mut self, part: &Window) {
+        let kept_us = trend_rule(part.vital).map_or(0, |(over_s, _)| over_s * 1_000_000);
+        let newest = self.0.last().map_or(part.start_us, |window| window.start_us).max(part.start_us);
+        let since = newest.saturating_sub(kept_us);
+        // What was let go, or would be at once, must not come back as a part of itself.
+        let let_go = self.0.len() >= MAX && self.0.first().is_some_and(|oldest| part.start_us < oldest.start_us);
+        if part.start_us < since || let_go {
+            return;
+        }
+        match self.0.binary_search_by_key(&(part.start_us, part.span_s), |window| (window.start_us, window.span_s)) {
+            Ok(at) => self.0[at].merge(part),
+            Err(at) => {
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(2);
+                }
+                self.0.insert(at, part.clone());
+            }
+        }
+        let old = self.0.partition_point(|window| window.start_us < since).max(self.0.len().saturating_sub(MAX));
+        self.0.drain(..old);
+    }
+
+    /// The windows, by start.
+    pub fn windows(&self) -> &[Window] {
+        &self.0
+    }
+}
+
+/// The last windows of every subject: of a hundred thousand patients within 150 MiB.
 #[derive(Debug, Default)]
-pub struct Recent(Mutex<HashMap<Uuid, BTreeMap<Vital, Series>>>);
+pub struct Recent(Mutex<HashMap<Uuid, Vec<(Vital, Tail)>>>);
 
 impl Recent {
     /// Takes a part in that is new to the store. Parts come in any order, each once.
     pub fn take(&self, subject: Uuid, part: &Window) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let series = all.entry(subject).or_default().entry(part.vital).or_default();
-        let newest = series.last_key_value().map_or(part.start_us, |((start, _), _)| *start).max(part.start_us);
-        // What was let go, or would be at once, must not come back as a part of itself.
-        let full = series.len() >= MAX;
-        let oldest = series.first_key_value().map_or(i64::MIN, |((start, _), _)| *start);
-        if part.start_us < newest - SPAN_US || (full && part.start_us < oldest) {
-            return;
-        }
-        series
-            .entry((part.start_us, part.span_s))
-            .and_modify(|window| window.merge(part))
-            .or_insert_with(|| part.clone());
-        while series.len() > MAX || series.first_key_value().is_some_and(|((start, _), _)| *start < newest - SPAN_US) {
-            series.pop_first();
+        let vitals = all.entry(subject).or_default();
+        let at = vitals.binary_search_by_key(&part.vital, |(vital, _)| *vital).unwrap_or_else(|at| {
+            vitals.reserve_exact(1);
+            vitals.insert(at, (part.vital, Tail::default()));
+            at
+        });
+        vitals[at].1.take(part);
+    }
+
+    /// Puts what is known of a vital at a start.
+    pub fn put(&self, subject: Uuid, vital: Vital, tail: Tail) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let vitals = all.entry(subject).or_default();
+        match vitals.binary_search_by_key(&vital, |(vital, _)| *vital) {
+            Ok(at) => vitals[at].1 = tail,
+            Err(at) => vitals.insert(at, (vital, tail)),
         }
     }
 
-    /// Lets go of a subject.
+    /// Forgets a subject.
     pub fn erase(&self, subject: Uuid) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&subject);
     }
@@ -50,7 +81,7 @@ impl Recent {
     pub fn of(&self, subject: Uuid) -> Vec<(Vital, Vec<Window>)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = all.get(&subject).into_iter().flatten();
-        rows.map(|(vital, series)| (*vital, series.values().cloned().collect())).collect()
+        rows.map(|(vital, tail)| (*vital, tail.0.clone())).collect()
     }
 }
 
@@ -90,7 +121,7 @@ fn trend_rule(vital: Vital) -> Option<(i64, f64)> {
         Vital::HEART_RATE => (600, 10.0),
         Vital::TEMPERATURE => (1800, 0.3),
         Vital::GLUCOSE => (1200, 20.0),
-        Vital::BATTERY_VOLTAGE => (SPAN_US / 1_000_000, 0.1),
+        Vital::BATTERY_VOLTAGE => (3600, 0.1),
         _ => return None,
     })
 }
@@ -156,9 +187,10 @@ mod tests {
         }
         let windows = recent.of(subject).remove(0).1;
         assert_eq!(windows.iter().map(|window| (window.count, window.max)).collect::<Vec<_>>(), [(2, 900), (1, 800)]);
-        recent.take(subject, &Window::of(Vital::HEART_RATE, 2 * SPAN_US, 600, 1000, true));
+        recent.take(subject, &Window::of(Vital::HEART_RATE, 660_000_000, 600, 1000, true));
         recent.take(subject, &late);
-        assert_eq!(recent.of(subject)[0].1.len(), 1);
+        let starts = recent.of(subject).remove(0).1.iter().map(|window| window.start_us).collect::<Vec<_>>();
+        assert_eq!(starts, [60_000_000, 660_000_000], "ten minutes, as the trend of a heart asks");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use medmon_cloudd::vitals::embedded::Embedded;
+use medmon_cloudd::vitals::embedded::{Embedded, Options};
 use medmon_cloudd::vitals::prometheus::{Beside, Prometheus, Replay, Target};
 use medmon_cloudd::vitals::{Batch, Caps, Total, VitalsError, VitalsStore};
 use medmon_core::noun::{Gap, UtcUs, Vital, Window};
@@ -146,15 +146,14 @@ impl VitalsStore for Journalled {
     }
 }
 
-async fn archive(folder: &Path) -> Arc<dyn VitalsStore> {
-    std::fs::create_dir_all(folder).unwrap();
-    Arc::new(Embedded::open(&folder.join("vitals.sqlite")).await.unwrap())
+async fn archive(folder: &Path, clock: &Clock) -> Arc<dyn VitalsStore> {
+    Arc::new(Embedded::open(folder, Options::default(), clock.clone()).await.unwrap())
 }
 
 /// Opens the store in `folder` on `server`, and waits for its newest values.
 pub async fn open(folder: &Path, server: &Server, told: Arc<Told>, clock: Clock, settle_s: u32) -> Arc<Journalled> {
     let (write_url, query_url) = server.urls();
-    let (late, old) = (archive(&folder.join("late")).await, archive(&folder.join("old")).await);
+    let (late, old) = (archive(&folder.join("late"), &clock).await, archive(&folder.join("old"), &clock).await);
     let beside = Beside { late, old, replay: Arc::clone(&told) as _, clock };
     let store = Prometheus::open(folder, &Target { write_url, query_url, settle_s }, beside).unwrap();
     store.filled().await;

@@ -46,7 +46,6 @@ pub struct Story {
     /// By segment; those that are settled are gone.
     journal: BTreeMap<u64, Vec<Batch>>,
     segment: u64,
-    sequence: u64,
     windows: BTreeMap<(Uuid, Vital), BTreeMap<(UtcUs, u32), Window>>,
     gaps: BTreeMap<(Uuid, Vital), Vec<Gap>>,
     /// The start of this hour.
@@ -60,7 +59,7 @@ impl Story {
         // A store that others told something before has a number to go on from.
         let segment = store.settled_through() + 1;
         let hour_us = now_us - now_us.rem_euclid(HOUR);
-        Self { rig, store, journal: BTreeMap::new(), segment, sequence: 0, windows, gaps, hour_us }
+        Self { rig, store, journal: BTreeMap::new(), segment, windows, gaps, hour_us }
     }
 
     /// An envelope with windows and gaps of one subject: journalled and given to the store.
@@ -71,13 +70,13 @@ impl Story {
         }
         for gap in &gaps {
             let known = self.gaps.entry((subject, gap.vital)).or_default();
+            // The same word twice lies at one instant.
             if !self.store.caps().same_instant && known.contains(gap) {
                 continue;
             }
             known.push(gap.clone());
             known.sort_by_key(|gap| (gap.from_us, gap.to_us));
         }
-        self.sequence += 1;
         let batch = Batch { subject, windows, gaps };
         self.journal.entry(self.segment).or_default().push(batch.clone());
         self.store.take(self.segment, vec![batch]).await.unwrap();

@@ -11,10 +11,11 @@ use super::Inner;
 use super::client::ClientError;
 use super::layout::{Item, Parts, What};
 use crate::vitals::VitalsError;
-use crate::vitals::recent::SPAN_US;
 
 /// No window is longer (ingest refuses it).
 const MAX_SPAN_MS: i64 = 86_400_000;
+/// As far back as a trend looks.
+const HOUR_MS: i64 = 3_600_000;
 /// How far back a start looks for the last hour of a subject that is silent, in hours.
 const LOOK_BACK_H: [i64; 4] = [2, 7, 25, 169];
 /// Subjects named in one question.
@@ -94,7 +95,7 @@ impl Inner {
             let mut missing: Option<Vec<Uuid>> = None;
             let mut to_ms = now_ms + 120_000;
             for hours in LOOK_BACK_H {
-                let from_ms = now_ms - hours * 3_600_000;
+                let from_ms = now_ms - hours * HOUR_MS;
                 let mut questions = vec![format!("vital=\"{vital}\"")];
                 if let Some(missing) = &missing {
                     let named = missing.chunks(NAMED).map(|some| {
@@ -108,10 +109,10 @@ impl Inner {
                 }
                 let all = match missing {
                     Some(missing) => missing,
-                    None => self.client.subjects(&vital, now_ms - LOOK_BACK_H[3] * 3_600_000).await?,
+                    None => self.client.subjects(&vital, now_ms - LOOK_BACK_H[3] * HOUR_MS).await?,
                 };
                 missing = Some(all.into_iter().filter(|subject| !seen.contains(subject)).collect());
-                to_ms = from_ms + SPAN_US / 1000;
+                to_ms = from_ms + HOUR_MS;
             }
         }
         Ok(())
@@ -149,7 +150,7 @@ impl Inner {
                     continue;
                 }
                 // With the hour before it.
-                if at_ms >= from_ms + SPAN_US / 1000 {
+                if at_ms >= from_ms + HOUR_MS {
                     seen.insert(subject);
                 }
                 let item = Item { subject, what: What::Window(window.clone()) };
@@ -174,7 +175,7 @@ impl Inner {
         while let Some((from_ms, to_ms)) = spans.pop() {
             match self.span(wanted, from_ms, to_ms, parts).await {
                 Ok(()) => {}
-                Err(ClientError::TooBig) if to_ms - from_ms > 3_600_000 => {
+                Err(ClientError::TooBig) if to_ms - from_ms > HOUR_MS => {
                     let middle_ms = i64::midpoint(from_ms, to_ms);
                     spans.extend([(from_ms, middle_ms), (middle_ms, to_ms)]);
                 }

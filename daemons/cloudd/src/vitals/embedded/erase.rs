@@ -1,0 +1,25 @@
+//! Erasing one subject: first said, then done in every file; a start ends what was begun.
+
+use uuid::Uuid;
+
+use super::{Fault, Store, hot, month};
+
+impl Store {
+    pub(super) fn erase(&self, subject: Uuid) -> Result<(), Fault> {
+        self.catalogue.begin_erasing(subject)?;
+        let _lock = self.lock()?;
+        let layout = self.layout();
+        layout.segments.values().for_each(|table| table.erase(subject));
+        self.recent.erase(subject);
+        for day in layout.days() {
+            let chunks = layout.chunks.iter().filter(|chunk| chunk.day == day);
+            let segments: Vec<u64> = chunks.map(|chunk| chunk.segment).collect();
+            self.when_free(|| hot::erase(&day.path(&self.folder), &segments, subject))?;
+        }
+        for month in layout.months.keys() {
+            self.when_free(|| month::erase(&month.path(&self.folder), subject))?;
+        }
+        // The last of all: until here a start would begin again.
+        self.when_free(|| self.catalogue.end_erasing(subject))
+    }
+}

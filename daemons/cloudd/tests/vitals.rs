@@ -1,0 +1,53 @@
+//! The vitals stores: one contract for all of them, and what the embedded one has of its own.
+
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
+mod common {
+    pub mod vitals;
+}
+
+mod embedded {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use medmon_cloudd::vitals::VitalsStore;
+    use medmon_cloudd::vitals::embedded::{Embedded, Options};
+    use medmon_core::noun::UtcUs;
+    use medmon_kit::Clock;
+
+    use super::common::vitals::{Rig, contract};
+
+    struct Files {
+        folder: tempfile::TempDir,
+        clock: Clock,
+        store: Arc<Embedded>,
+    }
+
+    async fn open(folder: &std::path::Path, clock: &Clock) -> Arc<Embedded> {
+        Arc::new(Embedded::open(folder, Options::default(), clock.clone()).await.unwrap())
+    }
+
+    #[async_trait]
+    impl Rig for Files {
+        fn store(&self) -> Arc<dyn VitalsStore> {
+            Arc::clone(&self.store) as _
+        }
+
+        async fn reopen(&mut self) {
+            self.store = open(self.folder.path(), &self.clock).await;
+        }
+
+        fn now_us(&self) -> UtcUs {
+            self.clock.utc_us()
+        }
+    }
+
+    async fn rig(_test: &str) -> Option<Box<dyn Rig>> {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let store = open(folder.path(), &clock).await;
+        Some(Box::new(Files { folder, clock, store }))
+    }
+
+    contract!(rig);
+}
