@@ -181,7 +181,8 @@ async fn send(inner: &Arc<Inner>, segment: u64, batches: Vec<Batch>, again: bool
                     continue;
                 }
                 if is_too_old(&text) {
-                    inner.state().refused_ms = inner.state().refused_ms.max(at_ms + 1);
+                    let mut state = inner.state();
+                    state.refused_ms = state.refused_ms.max(at_ms + 1);
                 } else {
                     inner.counters.refused.inc();
                     let vital = item.vital();
