@@ -197,7 +197,7 @@ pub struct Places {
 }
 
 /// Places remembered at least.
-const REMEMBERED: usize = 400_000;
+const REMEMBERED: usize = 200_000;
 
 impl Places {
     /// Where `item` lies, and whether it is new here; `None` = all its instants are taken.

@@ -140,6 +140,9 @@ struct Inner {
     settle_us: i64,
     file: PathBuf,
     recent: Recent,
+    /// What `recent` has been told.
+    seen: Mutex<Places>,
+    /// What was sent, and where.
     places: Mutex<Places>,
     state: Mutex<State>,
     /// Held while something is sent: an erasure must not be overtaken by what it erases.
@@ -181,6 +184,7 @@ impl Prometheus {
             settle_us: i64::from(target.settle_s) * 1_000_000,
             file,
             recent: Recent::default(),
+            seen: Mutex::default(),
             places: Mutex::default(),
             state: Mutex::new(State { kept, cursor, again_through, ..State::default() }),
             sending: tokio::sync::Mutex::default(),
@@ -260,6 +264,10 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn seen(&self) -> MutexGuard<'_, Places> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -329,7 +337,7 @@ impl VitalsStore for Prometheus {
         for item in batches.iter().flat_map(layout::items) {
             let What::Window(window) = &item.what else { continue };
             // A part without an instant is new as long as nobody knows better.
-            let new = !item.fits() || self.inner.places().put(&item).is_none_or(|(_, new)| new);
+            let new = !item.fits() || self.inner.seen().put(&item).is_none_or(|(_, new)| new);
             if new {
                 self.inner.recent.take(item.subject, window);
             }

@@ -1,7 +1,7 @@
 //! What is asked of the server: raw samples by range selectors, which both servers answer alike, made into parts here.
 //! Edges are cut here too: whether a selector's first instant belongs to it differs between releases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use medmon_core::noun::{Gap, UtcUs, Vital, Window};
@@ -18,6 +18,8 @@ const MAX_SPAN_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 /// How far back a start looks for the last hour of a subject that is silent, in hours.
 const LOOK_BACK_H: [i64; 4] = [2, 7, 25, 169];
+/// A part lies no farther than this from its instant, but for few.
+const MOVED_MS: i64 = 100;
 /// Subjects named in one question.
 const NAMED: usize = 50;
 
@@ -87,6 +89,38 @@ impl Inner {
         }
     }
 
+    /// Notes where the server has parts among which late ones are to be laid: two at one instant would become one. What
+    /// is not late was read at the start or sent since.
+    pub(super) async fn learn(&self, items: &[Item]) -> Result<(), ClientError> {
+        let late_ms = self.clock.utc_us() / 1000 - LOOK_BACK_H[0] * HOUR_MS;
+        let mut spans = BTreeMap::<_, (i64, i64)>::new();
+        for item in items {
+            let at_ms = item.true_us().div_euclid(1000);
+            let (subject, vital, _, window) = item.series();
+            if !window || at_ms < late_ms {
+                let span = spans.entry((subject, vital, window)).or_insert((at_ms, at_ms));
+                *span = (span.0.min(at_ms), span.1.max(at_ms));
+            }
+        }
+        for ((subject, vital, window), (from_ms, to_ms)) in spans {
+            let (from_ms, to_ms) = (from_ms - MOVED_MS, to_ms + MOVED_MS);
+            if window {
+                let mut parts = Parts::of_windows();
+                self.samples(&Wanted::of("medmon_window_", subject, vital), from_ms, to_ms, &mut parts).await?;
+                for (subject, window, at_ms) in parts.windows() {
+                    self.places().found(&Item { subject, what: What::Window(window) }, at_ms);
+                }
+            } else {
+                let mut parts = Parts::of_gaps();
+                self.samples(&Wanted::of("medmon_gap_", subject, vital), from_ms, to_ms, &mut parts).await?;
+                for (subject, gap, at_ms) in parts.gaps() {
+                    self.places().found(&Item { subject, what: What::Gap(gap) }, at_ms);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the last windows of everybody into memory, once.
     pub(super) async fn fill(&self) -> Result<(), ClientError> {
         let now_ms = self.clock.utc_us() / 1000;
@@ -154,7 +188,8 @@ impl Inner {
                     seen.insert(subject);
                 }
                 let item = Item { subject, what: What::Window(window.clone()) };
-                if self.places().found(&item, at_ms) {
+                self.places().found(&item, at_ms);
+                if self.seen().found(&item, at_ms) {
                     self.recent.take(subject, &window);
                 }
             }

@@ -130,7 +130,9 @@ async fn send(inner: &Arc<Inner>, segment: u64, batches: Vec<Batch>, again: bool
     let now_ms = inner.clock.utc_us() / 1000;
     let mut aside = Vec::new();
     let mut parts = Vec::new();
-    for item in batches.iter().flat_map(layout::items) {
+    let items: Vec<_> = batches.iter().flat_map(layout::items).collect();
+    inner.learn(&items).await.map_err(super::read::store)?;
+    for item in items {
         let at_ms = if item.fits() && !inner.is_erased(item.subject) {
             inner.places().put(&item).map(|(at_ms, _)| at_ms)
         } else {
