@@ -56,7 +56,7 @@ use vitals::VitalsStore;
 use vitals::embedded::Embedded;
 
 /// How often it is looked whether the journal and the vitals store have something to do.
-const TEND: Duration = Duration::from_secs(5);
+const TEND: Duration = Duration::from_secs(1);
 /// A shutdown takes no longer (INTERFACE.md says 10 s).
 const GRACE: Duration = Duration::from_secs(8);
 

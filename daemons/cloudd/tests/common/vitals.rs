@@ -70,6 +70,10 @@ impl Story {
         }
         for gap in &gaps {
             let known = self.gaps.entry((subject, gap.vital)).or_default();
+            // The same word twice lies at one instant.
+            if !self.store.caps().same_instant && known.contains(gap) {
+                continue;
+            }
             known.push(gap.clone());
             known.sort_by_key(|gap| (gap.from_us, gap.to_us));
         }
