@@ -72,11 +72,11 @@ pub fn writer(path: &Path, kind: Kind, max_bytes: Option<u64>) -> Result<Connect
 /// Everything that is committed goes into the file itself, and onto the disk. Needs to wait for readers.
 pub fn checkpoint(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let run = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    let busy = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None);
-    match run().map_err(Fault::sqlite(path))? {
-        false => Ok(()),
-        true => Err(Fault::sqlite(path)(busy())),
+    if run().map_err(Fault::sqlite(path))? {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(Fault::sqlite(path)(rusqlite::Error::SqliteFailure(busy, None)));
     }
+    Ok(())
 }
 
 /// Brings what it can into the file without waiting for anybody: most of the work before a [`checkpoint`].

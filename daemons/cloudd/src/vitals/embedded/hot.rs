@@ -93,12 +93,11 @@ pub fn windows(
     Ok(())
 }
 
+/// Sealed parts by the segment that brought them.
+pub type Bodies = Vec<(u64, Vec<u8>)>;
+
 /// The first series after `after`, and the parts of it that `segments` brought.
-pub fn next(
-    connection: &Connection,
-    path: &Path,
-    segments: &mut [Run],
-) -> Result<Option<(Series, Vec<(u64, Vec<u8>)>)>, Fault> {
+pub fn next(connection: &Connection, path: &Path, segments: &mut [Run]) -> Result<Option<(Series, Bodies)>, Fault> {
     for run in segments.iter_mut() {
         run.fill(connection).map_err(Fault::sqlite(path))?;
     }
