@@ -26,6 +26,8 @@ pub struct CloudConfig {
     pub vitals: VitalsConfig,
     /// `[cloud.sms]`.
     pub sms: SmsConfig,
+    /// `[cloud.backup]`: for `medmon-cloudd backup`, `restore`, `verify`.
+    pub backup: BackupConfig,
 }
 
 impl Default for CloudConfig {
@@ -37,6 +39,7 @@ impl Default for CloudConfig {
             records: RecordsConfig::default(),
             vitals: VitalsConfig::default(),
             sms: SmsConfig::default(),
+            backup: BackupConfig::default(),
         }
     }
 }
@@ -115,6 +118,24 @@ pub enum VitalsKind {
     /// Files under `data_dir`.
     #[default]
     Embedded,
+}
+
+/// `[cloud.backup]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackupConfig {
+    /// Where backups are kept: another disk than `data_dir`'s. Default none.
+    pub folder: Option<PathBuf>,
+    /// The key to them, 64 hexadecimal digits; made by the first backup. Keep a copy of it elsewhere. Default none.
+    pub key_file: Option<PathBuf>,
+    /// Backups kept; older ones are let go. Default 30.
+    pub keep: u32,
+}
+
+impl Default for BackupConfig {
+    fn default() -> Self {
+        Self { folder: None, key_file: None, keep: 30 }
+    }
 }
 
 /// `[cloud.sms]`.

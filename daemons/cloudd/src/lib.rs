@@ -6,8 +6,10 @@
 
 pub mod alerts;
 pub mod auth;
+pub mod backup;
 pub mod board;
 pub mod config;
+pub mod erase;
 pub mod escalate;
 pub mod events;
 pub mod http;
@@ -109,6 +111,7 @@ pub struct Cloud {
     pub bells: Arc<Bells>,
     /// What is counted.
     pub metrics: Metrics,
+    data_dir: PathBuf,
     clock: Clock,
     turns: Turns,
     admission: Admission,
@@ -140,6 +143,7 @@ impl Cloud {
             events: Arc::new(Events::new(clock.utc_us())),
             bells: Arc::default(),
             metrics: Metrics::default(),
+            data_dir: data_dir.to_owned(),
             clock,
             turns: Turns::default(),
             admission: Admission::default(),
@@ -175,6 +179,12 @@ impl Cloud {
             };
             let after = if ended { Duration::ZERO } else { segment };
             let now = self.clock.mono_us();
+            // While a backup is taken, data only enters the journal.
+            let _tending = match backup::tending(&self.data_dir) {
+                Ok(Some(lock)) => lock,
+                Ok(None) if ended => return,
+                _ => continue,
+            };
             let mut done = self.journal.tend(&self.records, self.vitals.as_ref(), after, now).await;
             if !ended && done.is_ok() {
                 done = self.vitals.maintain(self.clock.utc_us()).await;
@@ -319,6 +329,7 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
+    erase::finish(&cloud).await.map_err(|error| StartError::Store(Box::new(error)))?;
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));
     let segment = Duration::from_secs(config.vitals.segment_s.into());
