@@ -3,6 +3,8 @@
 //! Run them by `cargo xtask bench [NAME…] [--quick]`, which builds what they start. An area is a module, a bench a
 //! function that gives its figures; its doc comment says what exactly is timed. `--quick` only shows that they run.
 
+mod cloud;
+mod cloudd;
 mod detect;
 mod figure;
 mod gateway;
@@ -10,6 +12,8 @@ mod line;
 mod measure;
 mod program;
 mod reaction;
+mod vitals;
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +41,8 @@ type Bench = (&'static [&'static str], fn(bool) -> anyhow::Result<Vec<Figure>>);
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|one| figure::is_wanted(name, one));
-    let benches: Vec<Bench> = [gateway::BENCHES, reaction::BENCHES, detect::BENCHES].concat();
+    let benches: Vec<Bench> =
+        [gateway::BENCHES, wire::BENCHES, reaction::BENCHES, detect::BENCHES, cloud::BENCHES, vitals::BENCHES].concat();
     let mut figures = Vec::new();
     let mut broken = 0;
     for (names, bench) in benches {

@@ -34,6 +34,22 @@ impl Stopwatch {
     }
 }
 
+/// CPU seconds of a process so far, user and system.
+pub fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |field: usize| after_name.split_whitespace().nth(field).and_then(|text| text.parse::<u64>().ok());
+    let ticks = ticks(11).zip(ticks(12)).ok_or_else(|| anyhow::anyhow!("no times in /proc/{pid}/stat"))?;
+    Ok((ticks.0 + ticks.1) as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// A line of `/proc/PID/status` in KiB: `VmRSS:`, `VmHWM:`.
+pub fn kib_of(pid: u32, name: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok()).ok_or_else(|| anyhow::anyhow!("no {name}"))
+}
+
 /// Runs on a machine that others use too: how often each is done, of which the best is taken.
 pub fn runs(quick: bool) -> usize {
     if quick { 1 } else { 3 }

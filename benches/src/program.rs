@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -94,24 +93,12 @@ impl Gatewayd {
 
     /// CPU seconds so far, user and system.
     pub fn cpu_s(&self) -> anyhow::Result<f64> {
-        let stat = self.proc("stat")?;
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = |field: usize| after_name.split_whitespace().nth(field).and_then(|text| text.parse::<u64>().ok());
-        let ticks = ticks(11).zip(ticks(12)).context("no times in /proc/PID/stat")?;
-        Ok((ticks.0 + ticks.1) as f64 / rustix::param::clock_ticks_per_second() as f64)
+        measure::cpu_s_of(self.child.id())
     }
 
     /// Resident memory now, MiB.
     pub fn rss_mib(&self) -> anyhow::Result<f64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: f64 = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok()).context("no VmRSS")?;
-        Ok(kib / 1024.0)
-    }
-
-    fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let path = Path::new("/proc").join(self.child.id().to_string()).join(file);
-        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+        measure::kib_of(self.child.id(), "VmRSS:").map(|kib| kib / 1024.0)
     }
 }
 

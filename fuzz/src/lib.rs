@@ -83,9 +83,10 @@ pub fn pdu(bytes: &[u8]) {
 /// no luck finds a check sum.
 pub fn envelope(bytes: &[u8]) {
     let length = (bytes.len() as u32).to_le_bytes();
-    let mut sealed = [b"MEDM", &[1, 0][..], &length, &length, bytes].concat();
-    sealed.extend(crc32(&sealed).to_le_bytes());
-    for sealed in [bytes, &sealed] {
+    let first = [b"MEDM", &[1, 0][..], &length, &length, bytes].concat();
+    let second = [b"MEDM", &[2, 0][..], bytes].concat();
+    let whole = |start: &[u8]| [start, &crc32(start).to_le_bytes()].concat();
+    for sealed in [bytes, &whole(&first), &whole(&second)] {
         if let Ok(envelope) = wire::envelope::decode(sealed) {
             assert_eq!(wire::envelope::decode(&wire::envelope::encode(&envelope)), Ok(envelope));
         }

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use crate::{cargo, root, succeed};
 
 /// What benches are made of and start.
-const PACKAGES: [&str; 2] = ["medmon-benches", "medmon-gatewayd"];
+const PACKAGES: [&str; 3] = ["medmon-benches", "medmon-gatewayd", "medmon-cloudd"];
 
 /// Runs the benches whose figures are named, all if none is; the figures are printed and in `target/bench.jsonl`.
 pub fn run(names: &[String], quick: bool) -> anyhow::Result<ExitCode> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Parser, Subcommand};
-use medmon_cloudd::{Cloud, CloudConfig, create_token_in, run};
+use medmon_cloudd::{Cloud, CloudConfig, backup, create_token_in, run};
 use medmon_core::noun::Role;
 use medmon_kit::config::{self, ConfigError, EX_CONFIG, Source};
 use medmon_kit::{Clock, logging, service};
@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 /// Well below the 60 s of the unit file.
 const WATCHDOG: Duration = Duration::from_secs(15);
+
+/// A negative verdict (`medmon help exit-codes`).
+const NEGATIVE: u8 = 8;
 
 /// The cloud of medmon: ingest, records, vitals, alerts and the API.
 #[derive(Debug, Parser)]
@@ -40,6 +43,46 @@ enum Command {
         #[command(subcommand)]
         verb: TokenVerb,
     },
+    /// Take a backup of the cloud, running or not: encrypted, and only what changed is written.
+    Backup(Place),
+    /// Put a backup into an empty cloud.data_dir. The cloud must not run.
+    Restore {
+        #[command(flatten)]
+        place: Place,
+        /// Which, by its time as `verify` lists it; default the newest.
+        #[arg(long, value_name = "TIME")]
+        backup: Option<String>,
+    },
+    /// Read backups back as a restore would: every check sum, every database. Exit 8 if one is damaged.
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// Only this one, by its time.
+        #[arg(long, value_name = "TIME")]
+        backup: Option<String>,
+    },
+}
+
+/// Where backups are; without them, `[cloud.backup]` says so.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Folder of the backups.
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// File of the key to them.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl Place {
+    fn of(self, config: &CloudConfig) -> anyhow::Result<(PathBuf, PathBuf)> {
+        let folder = self.folder.or_else(|| config.backup.folder.clone());
+        let key_file = self.key_file.or_else(|| config.backup.key_file.clone());
+        Ok((
+            folder.context("where? give --folder, or cloud.backup.folder in the configuration")?,
+            key_file.context("by which key? give --key-file, or cloud.backup.key_file in the configuration")?,
+        ))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,8 +120,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     logging::init(args.log_format, std::io::stderr);
-    match serve(args, config) {
-        Ok(()) => ExitCode::SUCCESS,
+    match work(args, config) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("medmon-cloudd: {error:#}");
             ExitCode::FAILURE
@@ -94,15 +137,67 @@ fn configuration(args: &Args) -> Result<CloudConfig, ConfigError> {
     Ok(config)
 }
 
-#[tokio::main]
-async fn serve(args: Args, config: CloudConfig) -> anyhow::Result<()> {
-    let clock = Clock::system();
-    if let Some(Command::Token { verb: TokenVerb::Create { role, name, site, ward, patient } }) = args.command {
-        let (site, ward) = (site.as_deref(), ward.as_deref());
-        let made = create_token_in(&config.data_dir, &clock, role, &name, site, ward, patient).await;
-        println!("{}", made.map_err(explain)?.token);
-        return Ok(());
+fn work(args: Args, config: CloudConfig) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Some(Command::Backup(place)) => take_backup(place, &config)?,
+        Some(Command::Restore { place, backup }) => restore(place, &config, backup.as_deref())?,
+        Some(Command::Verify { place, backup }) => return verify(place, &config, backup.as_deref()),
+        Some(Command::Token { verb }) => token(verb, &config)?,
+        None => serve(config)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn take_backup(place: Place, config: &CloudConfig) -> anyhow::Result<()> {
+    let (folder, key_file) = place.of(config)?;
+    let keep = Some(config.backup.keep as usize);
+    let taken = backup::take(&config.data_dir, &folder, &key_file, keep, jiff::Timestamp::now())?;
+    if taken.made_key {
+        eprintln!("{}: made; without a copy of it elsewhere no backup can ever be read", key_file.display());
+    }
+    let bytes: u64 = taken.snapshot.files.iter().map(|file| file.bytes).sum();
+    println!(
+        "{}: {} files, {} MiB; {} were new, {} old ones let go",
+        taken.snapshot.taken_at,
+        taken.snapshot.files.len(),
+        bytes >> 20,
+        taken.written,
+        taken.pruned
+    );
+    Ok(())
+}
+
+fn restore(place: Place, config: &CloudConfig, name: Option<&str>) -> anyhow::Result<()> {
+    let (folder, key_file) = place.of(config)?;
+    let snapshot = backup::restore(&config.data_dir, &folder, &key_file, name)?;
+    println!("{}: {} files are in {}", snapshot.taken_at, snapshot.files.len(), config.data_dir.display());
+    eprintln!(
+        "Start the cloud: each gateway then sends again what came after the backup. What people wrote since is lost, and tokens \
+         that were revoked since are valid again: look at `medmon token list` and at the reports of that day."
+    );
+    Ok(())
+}
+
+fn verify(place: Place, config: &CloudConfig, name: Option<&str>) -> anyhow::Result<ExitCode> {
+    let (folder, key_file) = place.of(config)?;
+    let (read, wrong) = backup::verify(&folder, &key_file, name)?;
+    wrong.iter().for_each(|line| println!("{line}"));
+    println!("{read} files read, {} wrong", wrong.len());
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NEGATIVE) })
+}
+
+#[tokio::main]
+async fn token(verb: TokenVerb, config: &CloudConfig) -> anyhow::Result<()> {
+    let TokenVerb::Create { role, name, site, ward, patient } = verb;
+    let (site, ward) = (site.as_deref(), ward.as_deref());
+    let made = create_token_in(&config.data_dir, &Clock::system(), role, &name, site, ward, patient).await;
+    println!("{}", made.map_err(explain)?.token);
+    Ok(())
+}
+
+#[tokio::main]
+async fn serve(config: CloudConfig) -> anyhow::Result<()> {
+    let clock = Clock::system();
     let shutdown = service::shutdown_on_signals().context("signals cannot be caught")?;
     let running = run(config, clock, shutdown).await?;
     service::ready();

@@ -4,6 +4,7 @@
 
 mod common {
     pub mod vitals;
+    pub mod vitals_kill;
 }
 
 mod embedded {
@@ -50,4 +51,23 @@ mod embedded {
     }
 
     contract!(rig);
+}
+
+mod killed {
+    use super::common::vitals_kill::{FOLDER, rounds, work};
+
+    /// Part of the test below, in a process of its own.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn child() {
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            work(folder.as_ref()).await;
+        }
+    }
+
+    /// 60 kills; `MEDMON_KILL_ROUNDS=200` for more.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
+        let asked = std::env::var("MEDMON_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+        rounds("killed::child", asked.unwrap_or(60)).await;
+    }
 }

@@ -276,11 +276,9 @@ enum Seal {
     All,
 }
 
-/// Makes the state durable, with what is sealed from it and what is held; only then the broker is told.
-/// Gives the state that is durable now, whatever the broker says: sealed once more, its windows would count twice.
-async fn commit(
+/// Makes the state durable, with what is sealed from it and what is held. Gives the state that is durable now.
+async fn keep(
     outbox: &Outbox,
-    broker: &Arc<dyn Broker>,
     state: &State,
     held: (&[Reading], i64),
     (seal, install): (Seal, Uuid),
@@ -305,6 +303,20 @@ async fn commit(
         batch.sealed = state.seal(install, outbox.next_sequence().await?, now_us);
     }
     outbox.commit(&state, batch).await?;
+    Ok(state)
+}
+
+/// The same; only then the broker is told. What is durable is given whatever the broker says: sealed once more, its windows
+/// would count twice.
+async fn commit(
+    outbox: &Outbox,
+    broker: &Arc<dyn Broker>,
+    state: &State,
+    held: (&[Reading], i64),
+    seal: (Seal, Uuid),
+    now_us: UtcUs,
+) -> Result<State, sqlite::Error> {
+    let state = keep(outbox, state, held, seal, now_us).await?;
     if let Err(error) = broker.acknowledge(Stage::Downsample, state.offset).await {
         tracing::warn!(%error, "the broker does not take note of windows that are durable; it is told with the next");
     }
@@ -422,113 +434,4 @@ pub async fn run(
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::tests::{burst, reading};
-
-    #[test]
-    fn a_reading_delivered_twice_counts_once() {
-        let (mut state, settings) = (State::default(), Settings::default());
-        assert!(state.take(&reading(1), &settings));
-        assert!(!state.take(&reading(1), &settings));
-        state.close();
-        let envelope = state.seal(Uuid::nil(), 1, 0).remove(0);
-        assert_eq!(envelope.windows.iter().map(|window| window.count).sum::<u32>(), 1);
-    }
-
-    #[test]
-    fn acceleration_becomes_activity_and_posture() {
-        let mut state = State::default();
-        state.take(&burst(5, vec![[0, 0, -1000], [0, 0, -1500]]), &Settings::default());
-        state.close();
-        let windows = state.seal(Uuid::nil(), 1, 0).remove(0).windows;
-        let of = |vital| windows.iter().find(|window| window.vital == vital).unwrap();
-        let (activity, posture) = (of(Vital::ACTIVITY), of(Vital::POSTURE));
-        assert_eq!((activity.min, activity.max, activity.sum, activity.count), (0, 500, 500, 2));
-        assert_eq!(posture.last, 5, "-z");
-    }
-
-    /// A full disk may take the windows and not the broker's cursor.
-    #[tokio::test]
-    async fn windows_are_sealed_once_when_the_broker_does_not_take_note() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(folder.path()).unwrap();
-        let broker: Arc<dyn Broker> = Arc::new(crate::broker::Embedded::open(folder.path()).await.unwrap());
-        let damage = rusqlite::Connection::open(folder.path().join("broker.sqlite")).unwrap();
-        damage.execute_batch("DROP TABLE cursor").unwrap();
-        let mut state = State::default();
-        state.take(&reading(1), &Settings::default());
-        let all = (Seal::All, Uuid::nil());
-        state = commit(&outbox, &broker, &state, (&[], 0), all, 0).await.unwrap();
-        commit(&outbox, &broker, &state, (&[], 0), all, 0).await.unwrap();
-        assert_eq!(outbox.depth().await.unwrap().windows, 1);
-    }
-
-    #[tokio::test]
-    async fn a_damaged_row_holds_back_nobody_whose_time_is_known() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(folder.path()).unwrap();
-        let count = READINGS_MAX as u64 + 2;
-        let hold = (0..count).map(reading).collect();
-        outbox.commit(&State::default(), Batch { hold, ..Batch::default() }).await.unwrap();
-        let damage = rusqlite::Connection::open(folder.path().join("outbox.sqlite")).unwrap();
-        damage.execute("UPDATE held SET body = x'07' WHERE id IN (1, ?1)", [count as i64]).unwrap();
-        let clock = medmon_kit::Clock::system().held_at(1_795_521_600_000_000);
-        let trust = watch::channel(ClockQuality::Synced).1;
-        let time = Time { clock, trust, machine_since: 1 };
-        let mut held = Held { new: Vec::new(), released: 0, waiting: true, time };
-        let mut state = State::default();
-        while held.release(&mut state, &outbox, &Settings::default()).await.unwrap() {}
-        assert_eq!(held.released, count as i64);
-        let counted = |state: &State| state.open.iter().map(|open| u64::from(open.window.count)).sum::<u64>();
-        assert_eq!(counted(&state), count - 2);
-        // What came while the time was not known, and no commit has held yet, does not wait for the next start.
-        held.new.push(reading(count));
-        assert!(held.release(&mut state, &outbox, &Settings::default()).await.unwrap());
-        assert_eq!((held.new.len(), counted(&state)), (0, count - 1));
-    }
-
-    #[test]
-    fn a_gap_is_where_the_samples_are_missing() {
-        let mut state = State::default();
-        let value = Value::Samples { rate_hz: 10, lost: 5, xyz: vec![[0, 0, 1000]; 11] };
-        let reading = Reading { value, ..burst(5, vec![]) };
-        state.take(&reading, &Settings::default());
-        let gap = state.seal(Uuid::nil(), 1, 0).remove(0).gaps.remove(0);
-        let before_us = |at_us| reading.utc_us - at_us;
-        assert_eq!((before_us(gap.from_us), before_us(gap.to_us), gap.lost), (1_500_000, 1_000_000, 5));
-    }
-
-    proptest! {
-        /// Wherever windows are closed early, sealed apart or kept through a restart, the parts make the whole.
-        #[test]
-        fn parts_make_the_whole(count in 1u64..80, cuts in prop::collection::vec(0u64..80, 0..6), shuffle in any::<bool>()) {
-            let settings = Settings::default();
-            let sum = |envelopes: Vec<Envelope>| merge_parts(envelopes.into_iter().flat_map(|one| one.windows).collect());
-            let mut whole = State::default();
-            let mut parts = State::default();
-            let mut sealed = Vec::new();
-            for sequence in 0..count {
-                whole.take(&reading(sequence), &settings);
-                parts.take(&reading(sequence), &settings);
-                if cuts.contains(&sequence) {
-                    parts.close();
-                    sealed.extend(parts.seal(Uuid::nil(), 1 + sealed.len() as u64, 0));
-                    parts = serde_json::from_str(&serde_json::to_string(&parts).unwrap()).unwrap();
-                }
-            }
-            parts.close();
-            sealed.extend(parts.seal(Uuid::nil(), 1 + sealed.len() as u64, 0));
-            if shuffle {
-                sealed.reverse();
-            }
-            whole.close();
-            let without_coverage = |windows: Vec<Window>| -> Vec<Window> {
-                windows.into_iter().map(|window| Window { coverage: 0, ..window }).collect()
-            };
-            prop_assert_eq!(without_coverage(sum(sealed)), without_coverage(sum(whole.seal(Uuid::nil(), 1, 0))));
-        }
-    }
-}
+mod tests;

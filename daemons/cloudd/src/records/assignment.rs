@@ -81,7 +81,7 @@ pub fn bind(tx: &Tx<'_>, patient_id: Uuid, gateway_id: Uuid) -> Result<Assignmen
     tx.db
         .execute(
             "INSERT INTO assignment (epoch, site, gateway, patient, subject, from_us, binding)
-             SELECT COALESCE(MAX(epoch), 0) + 1, ?1, ?2, ?3, ?4, ?5, 'pending' FROM assignment",
+             SELECT MAX(COALESCE(MAX(epoch), 0), (SELECT epoch_floor FROM cloud)) + 1, ?1, ?2, ?3, ?4, ?5, 'pending' FROM assignment",
             params![key(record.site), key(gateway_id), key(patient_id), key(subject), tx.now_us()],
         )
         .map_err(|error| {

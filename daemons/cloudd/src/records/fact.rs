@@ -52,7 +52,7 @@ pub fn take(tx: &Tx<'_>, gateway: Uuid, origin: Origin, fact: &Fact, body: &Valu
     }
     tx.db.execute(
         "INSERT INTO fact (id, seq, alert, gateway, origin, at_us, received_us, body)
-         SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM fact",
+         SELECT ?1, MAX(COALESCE(MAX(seq), 0), (SELECT fact_floor FROM cloud)) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM fact",
         params![key(fact.id), key(fact.alert), key(gateway), origin.word(), fact.at_us, tx.now_us(), body.to_string()],
     )?;
     Ok(Taken::New)

@@ -272,9 +272,12 @@ DROP TABLE envelope;
 CREATE TABLE cloud (
     -- one row: what this cloud is
     generation BIGINT NOT NULL,
-    segment BIGINT NOT NULL
+    segment BIGINT NOT NULL,
+    -- numbers go on above these: after a restore, what was given out since the backup is not given out again
+    epoch_floor BIGINT NOT NULL,
+    fact_floor BIGINT NOT NULL
 );
-INSERT INTO cloud (generation, segment) VALUES (1, 0);
+INSERT INTO cloud (generation, segment, epoch_floor, fact_floor) VALUES (1, 0, 0, 0);
 -- two boxes have its install id: nothing of it is believed
 ALTER TABLE gateway ADD COLUMN frozen_us BIGINT;
 -- what a person decided about an envelope that was set aside

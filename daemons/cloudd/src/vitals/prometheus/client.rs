@@ -126,9 +126,9 @@ impl Client {
         self.label_values("vital", &[]).await
     }
 
-    /// The subjects that have windows of a vital since `from_ms`, and perhaps some more.
-    pub async fn subjects(&self, vital: &str, from_ms: i64) -> Result<Vec<Uuid>, ClientError> {
-        let (series, from_s) = (format!("medmon_window_count{{vital=\"{vital}\"}}"), (from_ms / 1000).to_string());
+    /// The subjects that have samples of `metric` and a vital since `from_ms`, and perhaps some more.
+    pub async fn subjects(&self, metric: &str, vital: &str, from_ms: i64) -> Result<Vec<Uuid>, ClientError> {
+        let (series, from_s) = (format!("{metric}{{vital=\"{vital}\"}}"), (from_ms / 1000).to_string());
         let values = self.label_values("subject", &[("match[]", &series), ("start", &from_s)]).await?;
         Ok(values.iter().filter_map(|value| value.parse().ok()).collect())
     }

@@ -9,6 +9,7 @@
 //! settled is sent again. Identical samples are kept once: by Prometheus always, by VictoriaMetrics with
 //! `-dedup.minScrapeInterval=1ms`.
 
+mod archive;
 mod client;
 mod layout;
 mod read;
@@ -452,6 +453,7 @@ impl VitalsStore for Prometheus {
     }
 
     async fn maintain(&self, now_us: UtcUs) -> Result<(), VitalsError> {
+        self.inner.copy_days(now_us).await?;
         self.inner.late.maintain(now_us).await?;
         self.inner.old.maintain(now_us).await
     }

@@ -143,7 +143,9 @@ impl Inner {
                 }
                 let all = match missing {
                     Some(missing) => missing,
-                    None => self.client.subjects(&vital, now_ms - LOOK_BACK_H[3] * HOUR_MS).await?,
+                    None => {
+                        self.client.subjects("medmon_window_count", &vital, now_ms - LOOK_BACK_H[3] * HOUR_MS).await?
+                    }
                 };
                 missing = Some(all.into_iter().filter(|subject| !seen.contains(subject)).collect());
                 to_ms = from_ms + HOUR_MS;

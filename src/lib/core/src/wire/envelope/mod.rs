@@ -1,16 +1,20 @@
-//! The sealed Envelope, wire format version 1.
+//! The sealed Envelope: wire format version 2; version 1 is opened for ever.
 //!
 //! ```text
-//! magic "MEDM" | version u8 = 1 | flags u8 (bit 0: body is zstd) | body length u32 LE | unpacked length u32 LE
-//! | body | CRC-32 (IEEE) u32 LE of everything before it
+//! version 2: magic "MEDM" | version u8 = 2 | flags u8 (bit 0: body is zstd) | where it is: unpacked length u32 LE | body
+//!            | CRC-32 (IEEE) u32 LE of everything before it
+//! version 1: the same, with body length u32 LE | unpacked length u32 LE in any case
 //! body:    install 16 bytes | stream u8 | sequence | epoch | sealed µs | sections
 //! section: tag | length | bytes          a reader skips tags that it does not know
-//! tag 1, windows:  per series: vital | span s | n, then columns of n, each as differences or offsets:
+//! tag 1, windows:  version 2: `columns.rs`
+//!                  version 1: per series: vital | span s | n, then columns of n, each as differences or offsets:
 //!                  start (in spans, or µs where the span is 0), min, max - min, last - min, sum - min * count,
 //!                  count, last ms, coverage, suspect
 //! tag 2, gaps:     n, then n x (vital | device u64 LE | from µs | to - from | lost)
 //! ```
 //! Fields without a type are varints, signed ones zigzag. The content hash is SHA-256 of the whole envelope.
+
+mod columns;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -19,9 +23,10 @@ use super::{Malformed, Reader, Writer};
 use crate::noun::{Envelope, Gap, Ieee, Vital, Window};
 
 const MAGIC: &[u8; 4] = b"MEDM";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const ZSTD: u8 = 1;
-const HEADER: usize = 14;
+/// Magic, version and flags.
+const START: usize = 6;
 const CRC: usize = 4;
 const TAG_WINDOWS: u64 = 1;
 const TAG_GAPS: u64 = 2;
@@ -36,7 +41,7 @@ pub enum EnvelopeError {
     #[error("not a medmon envelope")]
     NotAnEnvelope,
     /// From a release we cannot read.
-    #[error("envelope version {0} is not known here; this program reads version 1")]
+    #[error("envelope version {0} is not known here; this program reads versions 1 and 2")]
     Version(u8),
     /// A flag bit that this release does not know.
     #[error("envelope flags {0:#04x} are not known here")]
@@ -50,7 +55,7 @@ pub enum EnvelopeError {
     /// The packed body does not unpack to what it claims.
     #[error("envelope body does not unpack")]
     Unpack,
-    /// The body is not laid out as version 1.
+    /// The body is not laid out as its version says.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
@@ -66,11 +71,12 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
     let packed = zstd::bulk::compress(&body, 3).ok().filter(|packed| packed.len() < body.len());
     let flags = if packed.is_some() { ZSTD } else { 0 };
     let carried = packed.as_deref().unwrap_or(&body);
-    let mut out = Vec::with_capacity(HEADER + carried.len() + CRC);
+    let mut out = Vec::with_capacity(START + 4 + carried.len() + CRC);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[VERSION, flags]);
-    out.extend_from_slice(&(carried.len() as u32).to_le_bytes());
-    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    if flags == ZSTD {
+        out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    }
     out.extend_from_slice(carried);
     out.extend_from_slice(&crc32fast::hash(&out).to_le_bytes());
     out
@@ -78,37 +84,44 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
 
 /// Opens sealed bytes.
 pub fn decode(sealed: &[u8]) -> Result<Envelope, EnvelopeError> {
-    if sealed.len() < HEADER + CRC || &sealed[..4] != MAGIC {
+    if sealed.len() < START + CRC || &sealed[..4] != MAGIC {
         return Err(EnvelopeError::NotAnEnvelope);
     }
-    let length = |at: usize| {
-        let bytes = [sealed[at], sealed[at + 1], sealed[at + 2], sealed[at + 3]];
-        u32::from_le_bytes(bytes) as usize
-    };
-    let (carried_len, body_len) = (length(6), length(10));
-    if sealed.len() > MAX_BYTES || sealed.len() - HEADER - CRC != carried_len {
-        return Err(EnvelopeError::Length(carried_len));
+    if sealed.len() > MAX_BYTES {
+        return Err(EnvelopeError::Length(sealed.len()));
     }
-    if body_len > MAX_BYTES {
-        return Err(EnvelopeError::Length(body_len));
-    }
-    let (checked, _) = sealed.split_at(sealed.len() - CRC);
-    if crc32fast::hash(checked) as usize != length(sealed.len() - CRC) {
+    let (checked, sum) = sealed.split_at(sealed.len() - CRC);
+    if crc32fast::hash(checked).to_le_bytes() != sum {
         return Err(EnvelopeError::Crc);
     }
     // After the check sum: a damaged version byte is damage, not a newer release.
-    if sealed[4] != VERSION {
-        return Err(EnvelopeError::Version(sealed[4]));
+    let (version, flags) = (sealed[4], sealed[5]);
+    if !(1..=VERSION).contains(&version) {
+        return Err(EnvelopeError::Version(version));
     }
-    if sealed[5] & !ZSTD != 0 {
-        return Err(EnvelopeError::Flags(sealed[5]));
+    if flags & !ZSTD != 0 {
+        return Err(EnvelopeError::Flags(flags));
     }
-    let carried = &checked[HEADER..];
-    if sealed[5] & ZSTD == 0 {
-        return if carried_len == body_len { open_body(carried) } else { Err(EnvelopeError::Unpack) };
+    let mut carried = &checked[START..];
+    let mut length = || {
+        let (length, rest) = carried.split_first_chunk::<4>().ok_or(EnvelopeError::NotAnEnvelope)?;
+        carried = rest;
+        Ok::<_, EnvelopeError>(u32::from_le_bytes(*length) as usize)
+    };
+    let carried_len = if version == 1 { Some(length()?) } else { None };
+    let body_len = if version == 1 || flags == ZSTD { Some(length()?) } else { None };
+    if let Some(wrong) = carried_len.filter(|claimed| *claimed != carried.len()) {
+        return Err(EnvelopeError::Length(wrong));
+    }
+    let body_len = body_len.unwrap_or(carried.len());
+    if body_len > MAX_BYTES {
+        return Err(EnvelopeError::Length(body_len));
+    }
+    if flags & ZSTD == 0 {
+        return if carried.len() == body_len { open_body(carried, version) } else { Err(EnvelopeError::Unpack) };
     }
     let body = zstd::bulk::decompress(carried, body_len).map_err(|_| EnvelopeError::Unpack)?;
-    if body.len() == body_len { open_body(&body) } else { Err(EnvelopeError::Unpack) }
+    if body.len() == body_len { open_body(&body, version) } else { Err(EnvelopeError::Unpack) }
 }
 
 fn body(envelope: &Envelope) -> Vec<u8> {
@@ -124,12 +137,12 @@ fn body(envelope: &Envelope) -> Vec<u8> {
             out.bytes(&bytes);
         }
     };
-    section(TAG_WINDOWS, windows_section(&envelope.windows));
+    section(TAG_WINDOWS, columns::write(&envelope.windows, envelope.sealed_us));
     section(TAG_GAPS, gaps_section(&envelope.gaps));
     out.0
 }
 
-fn open_body(body: &[u8]) -> Result<Envelope, EnvelopeError> {
+fn open_body(body: &[u8], version: u8) -> Result<Envelope, EnvelopeError> {
     let mut input = Reader::new(body);
     let mut install = [0; 16];
     install.copy_from_slice(input.take(16, "install id")?);
@@ -144,47 +157,18 @@ fn open_body(body: &[u8]) -> Result<Envelope, EnvelopeError> {
     };
     while input.left() > 0 {
         let tag = input.uint("section tag")?;
-        let mut section = Reader::new(input.bytes("section")?);
+        let section = input.bytes("section")?;
         match tag {
-            TAG_WINDOWS => open_windows(&mut section, &mut envelope.windows)?,
-            TAG_GAPS => open_gaps(&mut section, &mut envelope.gaps)?,
+            TAG_WINDOWS if version == 1 => open_windows(&mut Reader::new(section), &mut envelope.windows)?,
+            TAG_WINDOWS => envelope.windows = columns::read(section, envelope.sealed_us)?,
+            TAG_GAPS => open_gaps(&mut Reader::new(section), &mut envelope.gaps)?,
             _ => {}
         }
     }
     Ok(envelope)
 }
 
-/// Series are runs of neighbours with one vital and span, so that order survives.
-fn windows_section(windows: &[Window]) -> Vec<u8> {
-    let mut out = Writer::default();
-    for series in windows.chunk_by(|a, b| (a.vital, a.span_s) == (b.vital, b.span_s)) {
-        let (vital, span_s) = (series[0].vital, series[0].span_s);
-        out.uint(vital.0.into());
-        out.uint(span_s.into());
-        out.uint(series.len() as u64);
-        let unit = start_unit(span_s);
-        let mut before = 0_i64;
-        for window in series {
-            let start = window.start_us.div_euclid(unit);
-            out.int(start.wrapping_sub(before));
-            before = start;
-        }
-        let mut before = 0_i64;
-        for window in series {
-            out.int(i64::from(window.min) - before);
-            before = window.min.into();
-        }
-        series.iter().for_each(|window| out.int(i64::from(window.max) - i64::from(window.min)));
-        series.iter().for_each(|window| out.int(i64::from(window.last) - i64::from(window.min)));
-        series.iter().for_each(|window| out.int(window.sum.wrapping_sub(floor_sum(window.min, window.count))));
-        series.iter().for_each(|window| out.uint(window.count.into()));
-        series.iter().for_each(|window| out.uint(window.last_ms.into()));
-        series.iter().for_each(|window| out.uint(window.coverage.into()));
-        series.iter().for_each(|window| out.uint(window.suspect.into()));
-    }
-    out.0
-}
-
+/// Version 1.
 fn open_windows(input: &mut Reader<'_>, windows: &mut Vec<Window>) -> Result<(), Malformed> {
     while input.left() > 0 {
         let vital = Vital(input.fit("vital")?);
@@ -369,7 +353,9 @@ mod tests {
 
         #[test]
         fn garbage_in_a_right_frame_never_panics(body in prop::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(open_body(&body).is_ok() || open_body(&body).is_err());
+            for version in 1..=VERSION {
+                prop_assert!(open_body(&body, version).is_ok() || open_body(&body, version).is_err());
+            }
         }
     }
 
@@ -383,14 +369,19 @@ mod tests {
         }
     }
 
-    /// The golden file of version 1, kept for ever: what a gateway sealed years ago still opens.
-    #[test]
-    fn the_golden_envelope_of_version_1_opens() {
-        let hex = include_str!("../../golden/envelope_v1.hex");
+    fn golden(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        let golden: Vec<u8> = digits.chunks(2).map(byte).collect();
-        assert_eq!(decode(&golden), Ok(example()));
+        digits.chunks(2).map(byte).collect()
+    }
+
+    /// The golden files, kept for ever: what a gateway sealed years ago still opens.
+    #[test]
+    fn the_golden_envelopes_open() {
+        for hex in [include_str!("../../../golden/envelope_v1.hex"), include_str!("../../../golden/envelope_v2.hex")] {
+            assert_eq!(decode(&golden(hex)), Ok(example()));
+        }
+        assert_eq!(encode(&example()), golden(include_str!("../../../golden/envelope_v2.hex")));
     }
 
     #[test]
@@ -398,16 +389,28 @@ mod tests {
         let mut writer = Writer(body(&example()));
         writer.uint(99);
         writer.bytes(b"from the future");
-        assert_eq!(open_body(&writer.0), Ok(example()));
+        assert_eq!(open_body(&writer.0, VERSION), Ok(example()));
     }
 
     #[test]
     fn a_lying_length_allocates_nothing() {
-        let mut sealed = encode(&example());
-        let crc_at = sealed.len() - CRC;
-        sealed[10..14].copy_from_slice(&u32::MAX.to_le_bytes());
-        let crc = crc32fast::hash(&sealed[..crc_at]).to_le_bytes();
-        sealed[crc_at..].copy_from_slice(&crc);
-        assert_eq!(decode(&sealed), Err(EnvelopeError::Length(u32::MAX as usize)));
+        let resealed = |mut sealed: Vec<u8>| {
+            let crc_at = sealed.len() - CRC;
+            let crc = crc32fast::hash(&sealed[..crc_at]).to_le_bytes();
+            sealed[crc_at..].copy_from_slice(&crc);
+            decode(&sealed)
+        };
+        let mut first = golden(include_str!("../../../golden/envelope_v1.hex"));
+        first[10..14].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(resealed(first), Err(EnvelopeError::Length(u32::MAX as usize)));
+        // Nothing but usual values: as many windows as are admitted, and not one more.
+        let usual = Window { sum: 0, last_ms: 60_000, ..Window::of(Vital::HEART_RATE, 0, 0, 1000, true) };
+        let many = |count: i64| {
+            let windows = (0..count).map(|at| Window { start_us: at * 60_000_000, ..usual.clone() }).collect();
+            encode(&Envelope { windows, ..example() })
+        };
+        assert!(many(columns::MAX_WINDOWS as i64).len() < 200);
+        assert!(resealed(many(columns::MAX_WINDOWS as i64)).is_ok());
+        assert!(matches!(resealed(many(columns::MAX_WINDOWS as i64 + 1)), Err(EnvelopeError::Malformed(_))));
     }
 }

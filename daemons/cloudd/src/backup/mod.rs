@@ -1,0 +1,231 @@
+//! Backups: taken beside a running cloud, incremental by file, encrypted; restored into an empty folder; verified.
+//!
+//! While one is taken the store settles, compacts and erases nothing (`tending`): data only enters the journal. Files are
+//! copied against the way of the data, journal, vitals, records: whatever the journal's copy holds, the records'
+//! copy knows whose it is. After a restore each gateway hears another generation and how far the cloud holds its
+//! streams, and sends what is missing again: it keeps what was acknowledged for a week.
+
+pub mod vault;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use vault::{Snapshot, Vault, VaultError, at};
+
+/// Held shared by whoever tends the stores, alone by a backup.
+const TENDING: &str = "tending.lock";
+/// How much further numbers go on after a restore than the backup says: more than any cloud gives out in a night.
+const LEAP: i64 = 1_000_000;
+
+/// The lock of tending, if a backup does not hold it. `None`: later.
+pub fn tending(data_dir: &Path) -> std::io::Result<Option<File>> {
+    let file = lock_file(data_dir)?;
+    Ok(file.try_lock_shared().is_ok().then_some(file))
+}
+
+fn lock_file(data_dir: &Path) -> std::io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(data_dir.join(TENDING))
+}
+
+/// What a backup did.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Its list.
+    pub snapshot: Snapshot,
+    /// Files that were written; the others were there from before.
+    pub written: usize,
+    /// A key was made.
+    pub made_key: bool,
+    /// Objects that were let go.
+    pub pruned: usize,
+}
+
+/// Takes a backup of the cloud in `data_dir`, running or not, and lets all but the newest `keep` go.
+pub fn take(
+    data_dir: &Path,
+    folder: &Path,
+    key_file: &Path,
+    keep: Option<usize>,
+    now: jiff::Timestamp,
+) -> Result<Taken, VaultError> {
+    let (vault, made_key) = Vault::open(folder, key_file, true)?;
+    let lock = lock_file(data_dir).map_err(at(data_dir))?;
+    // What is under way ends first; nothing new begins.
+    lock.lock().map_err(at(data_dir))?;
+    let work = tempdir(folder)?;
+    let mut snapshot = Snapshot { taken_at: now, release: env!("CARGO_PKG_VERSION").into(), files: Vec::new() };
+    let mut written = 0;
+    for file in files(data_dir)? {
+        let name = file.strip_prefix(data_dir).unwrap_or(&file).to_string_lossy().into_owned();
+        let copy = if is_database(&file) { Some(copy_database(&file, &work)?) } else { None };
+        let (entry, new) = vault.keep(copy.as_deref().unwrap_or(&file), &name)?;
+        written += usize::from(new);
+        snapshot.files.push(entry);
+    }
+    drop(lock);
+    std::fs::remove_dir_all(&work).map_err(at(&work))?;
+    vault.close(&snapshot)?;
+    let pruned = keep.map(|keep| vault.prune(keep)).transpose()?.unwrap_or(0);
+    Ok(Taken { snapshot, written, made_key, pruned })
+}
+
+/// The files of a cloud: the journal, then the vitals, then the rest, the records last.
+fn files(data_dir: &Path) -> Result<Vec<PathBuf>, VaultError> {
+    let mut files = Vec::new();
+    walk(data_dir, &mut files)?;
+    let rank = |path: &PathBuf| {
+        let below = path.strip_prefix(data_dir).unwrap_or(path);
+        let first = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        match first.as_deref() {
+            Some("journal") => 0,
+            Some("vitals") => 1,
+            Some("records.sqlite") => 3,
+            _ => 2,
+        }
+    };
+    files.sort_by_cached_key(|path| (rank(path), path.clone()));
+    Ok(files)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), VaultError> {
+    for entry in std::fs::read_dir(folder).map_err(at(folder))? {
+        let entry = entry.map_err(at(folder))?;
+        let path = entry.path();
+        if entry.file_type().map_err(at(&path))?.is_dir() {
+            walk(&path, files)?;
+        } else if !["-wal", "-shm", ".lock", "-journal"].iter().any(|end| path.to_string_lossy().ends_with(end)) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_database(file: &Path) -> bool {
+    file.extension().is_some_and(|end| end == "sqlite")
+}
+
+/// A consistent copy of a database that others may write, its log taken in.
+fn copy_database(file: &Path, work: &Path) -> Result<PathBuf, VaultError> {
+    let copy = work.join("database");
+    let _ = std::fs::remove_file(&copy);
+    let copied = || {
+        let from = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        from.busy_timeout(Duration::from_secs(10))?;
+        let mut to = Connection::open(&copy)?;
+        rusqlite::backup::Backup::new(&from, &mut to)?.run_to_completion(4096, Duration::from_millis(1), None)
+    };
+    copied().map_err(|error: rusqlite::Error| VaultError::Other(format!("{}: {error}", file.display())))?;
+    Ok(copy)
+}
+
+fn tempdir(folder: &Path) -> Result<PathBuf, VaultError> {
+    let work = folder.join(format!("work-{}", std::process::id()));
+    std::fs::create_dir_all(&work).map_err(at(&work))?;
+    Ok(work)
+}
+
+/// Restores the backup `name` (the newest, if none) into `data_dir`, which has to be empty or not there.
+pub fn restore(data_dir: &Path, folder: &Path, key_file: &Path, name: Option<&str>) -> Result<Snapshot, VaultError> {
+    let (vault, _) = Vault::open(folder, key_file, false)?;
+    let snapshot = newest(&vault, name)?;
+    std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
+    if std::fs::read_dir(data_dir).map_err(at(data_dir))?.next().is_some() {
+        let problem = "is not empty; move what is there away, or name another folder in cloud.data_dir";
+        return Err(VaultError::Other(format!("{} {problem}", data_dir.display())));
+    }
+    for entry in &snapshot.files {
+        let path = below(data_dir, &entry.path)?;
+        let parent = path.parent().unwrap_or(data_dir);
+        std::fs::create_dir_all(parent).map_err(at(parent))?;
+        let mut file = File::create(&path).map_err(at(&path))?;
+        vault.fetch(entry, &mut file)?;
+        file.flush().and_then(|()| file.sync_all()).map_err(at(&path))?;
+    }
+    let records = data_dir.join("records.sqlite");
+    another_history(&records).map_err(|error| VaultError::Other(format!("{}: {error}", records.display())))?;
+    Ok(snapshot)
+}
+
+/// A list of files is data from outside: none may lead out of the folder.
+fn below(data_dir: &Path, name: &str) -> Result<PathBuf, VaultError> {
+    let path = Path::new(name);
+    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if plain { Ok(data_dir.join(path)) } else { Err(VaultError::Other(format!("the backup names a file {name}"))) }
+}
+
+fn newest(vault: &Vault, name: Option<&str>) -> Result<Snapshot, VaultError> {
+    let names = vault.snapshots()?;
+    let wanted = match name {
+        Some(name) => names.iter().find(|one| *one == name),
+        None => names.last(),
+    };
+    match wanted {
+        Some(name) => vault.snapshot(name),
+        None => Err(VaultError::Other(format!("no such backup; there are: {}", names.join(", ")))),
+    }
+}
+
+/// Gateways have heard of what came after the backup: no number that was given out since may be given out again, with
+/// another patient or other settings behind it; and they must hear that this cloud is not the one they knew.
+fn another_history(records: &Path) -> rusqlite::Result<()> {
+    let db = Connection::open(records)?;
+    db.execute_batch(&format!(
+        "BEGIN;
+         UPDATE cloud SET generation = generation + 1,
+             epoch_floor = MAX(epoch_floor, (SELECT COALESCE(MAX(epoch), 0) FROM assignment)) + {LEAP},
+             fact_floor = MAX(fact_floor, (SELECT COALESCE(MAX(seq), 0) FROM fact)) + {LEAP};
+         UPDATE gateway SET settings_version = settings_version + {LEAP};
+         COMMIT;"
+    ))
+}
+
+/// Reads a backup (all of them, if none is named) back as a restore would: every piece, every check sum, every database.
+/// Gives how many files were read, and what is wrong.
+pub fn verify(folder: &Path, key_file: &Path, name: Option<&str>) -> Result<(usize, Vec<String>), VaultError> {
+    let (vault, _) = Vault::open(folder, key_file, false)?;
+    let names = match name {
+        Some(name) => vec![name.to_owned()],
+        None => vault.snapshots()?,
+    };
+    if names.is_empty() {
+        return Err(VaultError::Other(format!("{}: no backup is here", folder.display())));
+    }
+    let work = tempdir(folder)?;
+    let (mut read, mut wrong, mut seen) = (0, Vec::new(), std::collections::HashSet::new());
+    for name in names {
+        let snapshot = match vault.snapshot(&name) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                wrong.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        for entry in snapshot.files.iter().filter(|entry| seen.insert(entry.object.clone())) {
+            read += 1;
+            if let Err(problem) = check(&vault, entry, &work.join("file")) {
+                wrong.push(format!("{name}: {}: {problem}", entry.path));
+            }
+        }
+    }
+    std::fs::remove_dir_all(&work).map_err(at(&work))?;
+    Ok((read, wrong))
+}
+
+fn check(vault: &Vault, entry: &vault::Entry, place: &Path) -> Result<(), String> {
+    let mut file = File::create(place).map_err(|error| error.to_string())?;
+    vault.fetch(entry, &mut file).map_err(|error| error.to_string())?;
+    if !is_database(Path::new(&entry.path)) {
+        return Ok(());
+    }
+    let whole = Connection::open(place)
+        .and_then(|db| db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)));
+    match whole {
+        Ok(answer) if answer == "ok" => Ok(()),
+        Ok(answer) => Err(answer),
+        Err(error) => Err(error.to_string()),
+    }
+}
