@@ -433,22 +433,24 @@ complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_su
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand limits; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'
 jsonl\t'One document a line'
 csv\t'All columns with a header'"
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
 fr\t'French'"
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -s q -l quiet -d 'Ids only'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l no-color -d 'No colours; the dashboard then says all by marks and words'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -s v -l verbose -d 'Say which server, and what lies behind an error'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -l yes -d 'Do not ask before a change to a patient'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -f -a "show" -d 'One vital over a span; holes are never bridged'
-complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest" -f -a "latest" -d 'The newest value of each vital'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -f -a "show" -d 'One vital over a span; holes are never bridged'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -f -a "latest" -d 'The newest value of each vital'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -f -a "totals" -d 'What one vital amounted to over a span, for each patient of a ward'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and not __fish_seen_subcommand_from show latest totals erase" -f -a "erase" -d 'Erase all vitals of a patient for good; they must not be bound to a gateway'
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l patient -d 'Id, unique prefix, or beginning of the name [else your own record]' -r
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l vital -d 'heart_rate, temperature, glucose, activity …' -r
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from show" -l since -d 'From: "2h", "2h ago", "2026-03-01", "2026-03-01T08:00:00Z"' -r
@@ -484,6 +486,39 @@ complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_su
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -s v -l verbose -d 'Say which server, and what lies behind an error'
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -l yes -d 'Do not ask before a change to a patient'
 complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from latest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l vital -d 'heart_rate, temperature, glucose, activity …' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l ward -d 'Id, unique prefix or name [else all that you may see]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l since -d 'From: "2h", "2h ago", "2026-03-01", "2026-03-01T08:00:00Z"' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l until -d 'To, likewise; absent = now' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from totals" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -l patient -d 'Id, unique prefix, or beginning of the name' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
+wide\t'More columns, full ids'
+json\t'One document'
+jsonl\t'One document a line'
+csv\t'All columns with a header'"
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -l url -d 'The server [else MEDMON_CLIENT__URL, or client.url of the configuration]' -r
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -l config -d 'Configuration [else MEDMON_CONFIG, ~/.config/medmon/config.toml, /etc/medmon/config.toml]' -r -F
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -l lang -d 'Language of the dashboard' -r -f -a "en\t'English'
+fr\t'French'"
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -s q -l quiet -d 'Ids only'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -l no-color -d 'No colours; the dashboard then says all by marks and words'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -s v -l verbose -d 'Say which server, and what lies behind an error'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -l yes -d 'Do not ask before a change to a patient'
+complete -c medmon -n "__fish_medmon_using_subcommand vitals; and __fish_seen_subcommand_from erase" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c medmon -n "__fish_medmon_using_subcommand alert; and not __fish_seen_subcommand_from list show ack wait silence" -s o -l output -d 'How to print: table and wide are tab-separated on a pipe' -r -f -a "table\t'Columns'
 wide\t'More columns, full ids'
 json\t'One document'

@@ -17,7 +17,7 @@ pub mod scenario;
 
 pub use dongle::{Announced, DeviceSpec, Dongle, DongleCounters, DongleOptions, LineFaults};
 pub use home::{HomeCounts, run_home};
-pub use link::Link;
+pub use link::{Fault, Link};
 pub use modem::{Modem, ModemFaults, ModemOptions, SentSms};
 pub use pty::{Pty, PtyError};
 pub use relative::Relative;

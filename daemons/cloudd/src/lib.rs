@@ -9,6 +9,7 @@ pub mod auth;
 pub mod backup;
 pub mod board;
 pub mod config;
+pub mod erase;
 pub mod escalate;
 pub mod events;
 pub mod http;
@@ -57,7 +58,7 @@ use vitals::prometheus::{Beside, Prometheus, Target};
 use vitals::{VitalsError, VitalsStore};
 
 /// How often it is looked whether the journal and the vitals store have something to do.
-const TEND: Duration = Duration::from_secs(5);
+const TEND: Duration = Duration::from_secs(1);
 /// A shutdown takes no longer (INTERFACE.md says 10 s).
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -357,6 +358,7 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
+    erase::finish(&cloud).await.map_err(|error| StartError::Store(Box::new(error)))?;
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));
     let segment = Duration::from_secs(config.vitals.segment_s.into());

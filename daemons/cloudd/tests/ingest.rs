@@ -279,3 +279,40 @@ async fn a_request_over_its_bounds_is_refused_before_it_is_read() {
     assert_eq!(wrong.exit_code(), 5, "only a gateway ingests");
     assert_eq!(home.send(&[home.envelope(1, 0, &[70])]).await, [Verdict::Stored]);
 }
+
+/// Totals of a ward, and a patient whose vitals are erased: gone from memory, journal and store, for good; nobody else's.
+#[tokio::test]
+async fn totals_of_a_ward_and_erasing_one_patient() {
+    let world = World::new().await;
+    let (jeanne, home) = world.home("DOE Jeanne").await;
+    let (rose, other) = world.home("PETIT Rose").await;
+    world.patient("NOBODY Anne").await;
+    world.clock.shift_utc(30 * MINUTE);
+    home.send(&[home.envelope(1, 0, &[70, 80]), home.envelope(2, 2, &[90])]).await;
+    other.send(&[other.envelope(1, 0, &[60])]).await;
+    let query = medmon_api::vitals::TotalsQuery { since: Some(medmon_api::time(T0)), ..Default::default() };
+    let totals = world.nurse.totals(Vital::HEART_RATE, &query).await.unwrap();
+    let rows: Vec<_> = totals.rows.iter().map(|row| (row.patient, row.mean, row.max, row.count)).collect();
+    assert_eq!(rows, [(jeanne.id, Some(80.0), Some(90.0), 3), (rose.id, Some(60.0), Some(60.0), 1)]);
+    let nothing = world.nurse.totals(Vital::TEMPERATURE, &query).await.unwrap();
+    assert_eq!((nothing.rows[0].mean, nothing.rows[0].count), (None, 0), "no data is no zero");
+
+    assert!(world.doctor.erase_vitals(jeanne.id).await.is_err(), "more would come");
+    world.doctor.unbind(jeanne.id).await.unwrap();
+    assert!(world.nurse.erase_vitals(jeanne.id).await.is_err(), "a nurse may not");
+    let gone = subject_of_last(&world, jeanne.id).await;
+    world.doctor.erase_vitals(jeanne.id).await.unwrap();
+    assert_eq!(held(world.running.cloud.vitals.as_ref(), gone).await, (0, 0));
+    let (segments, active) = world.running.cloud.journal.segments().unwrap();
+    assert_eq!(segments, [active], "the journal holds it no more");
+    let world = world.restart().await;
+    assert_eq!(held(world.running.cloud.vitals.as_ref(), gone).await, (0, 0));
+    assert_eq!(count(&world, rose.id).await, (1, 1));
+    let home = home.at(&world);
+    assert_eq!(home.send(&[home.envelope(1, 0, &[70, 80])]).await, [Verdict::AlreadyHeld], "it does not come back");
+}
+
+async fn subject_of_last(world: &World, patient: Uuid) -> Uuid {
+    let list = move |db: &rusqlite::Connection| medmon_cloudd::records::assignment::list(db, patient);
+    world.running.cloud.records.read(list).await.unwrap()[0].subject
+}

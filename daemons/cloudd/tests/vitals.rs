@@ -5,6 +5,7 @@
 mod common {
     pub mod vitals;
     pub mod vitals_kill;
+    pub mod vitals_own;
 }
 
 mod embedded {
@@ -51,6 +52,25 @@ mod embedded {
     }
 
     contract!(rig);
+
+    macro_rules! own {
+        ($($name:ident),*) => {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::common::vitals_own::$name().await;
+                }
+            )*
+        };
+    }
+    own!(
+        a_full_disk_is_busy_and_loses_nothing,
+        a_damaged_block_is_named_and_everything_else_is_read,
+        while_somebody_else_has_the_files_nothing_is_changed,
+        nothing_of_an_erased_subject_is_in_any_file,
+        old_months_become_coarse_and_then_go,
+        readers_notice_nothing_of_it
+    );
 }
 
 mod killed {

@@ -13,11 +13,15 @@ use medmon_kit::Clock;
 use crate::time::Keeper;
 
 const FILE: &str = "install.json";
+/// The id that this box enrols with as another install, written down before anybody is asked.
+const ASKED: &str = "install.asked";
+/// The same once it has enrolled: the next start takes it.
+const NEXT: &str = "install.next";
 
 /// The identity on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Install {
-    /// Random, made at the first start; a restored SD card has the same one.
+    /// Random, made at the first start; a restored SD card has the same one until it is enrolled anew.
     pub id: Uuid,
     /// Counts starts.
     pub boot: u32,
@@ -63,11 +67,9 @@ impl Install {
             machine_boot: machine_boot.clone(),
             machine_since: 1,
         };
-        let mut install = match fs::read(folder.join(FILE)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::other)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => fresh(),
-            Err(error) => return Err(error),
-        };
+        let mut install = Self::read(folder)?.unwrap_or_else(fresh);
+        let next = id_in(&folder.join(NEXT))?;
+        install.id = next.unwrap_or(install.id);
         install.boot += 1;
         let on = now_mono - install.machine_mono_us;
         let clock = if install.machine_boot == machine_boot && on >= 0 && install.utc_us > 0 {
@@ -83,7 +85,43 @@ impl Install {
         };
         install.machine_boot = machine_boot;
         install.keep(folder, &clock, install.clock)?;
+        if next.is_some() {
+            fs::remove_file(folder.join(NEXT))?;
+        }
         Ok((install, clock))
+    }
+
+    fn read(folder: &Path) -> std::io::Result<Option<Self>> {
+        match fs::read(folder.join(FILE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(std::io::Error::other),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who this box is, also while its program runs; one that has never started becomes somebody now.
+    pub fn id(folder: &Path, clock: &Clock) -> std::io::Result<Uuid> {
+        match (id_in(&folder.join(NEXT))?, Self::read(folder)?) {
+            (Some(next), _) => Ok(next),
+            (None, Some(install)) => Ok(install.id),
+            (None, None) => Ok(Self::begin(folder, clock)?.0.id),
+        }
+    }
+
+    /// Another id for this box to enrol with; the same one until [`Self::renewed`]: an answer may get lost.
+    pub fn another(folder: &Path) -> std::io::Result<Uuid> {
+        let path = folder.join(ASKED);
+        if let Some(asked) = id_in(&path)? {
+            return Ok(asked);
+        }
+        let id = Uuid::new_v4();
+        write_atomically(&path, id.to_string().as_bytes())?;
+        Ok(id)
+    }
+
+    /// It has enrolled with [`Self::another`] and is that from its next start on.
+    pub fn renewed(folder: &Path) -> std::io::Result<()> {
+        fs::rename(folder.join(ASKED), folder.join(NEXT))
     }
 
     /// Where the monotonic scale goes on after a reboot: the kernel's begins again, so by what UTC says has passed. A
@@ -102,6 +140,15 @@ impl Install {
         self.utc_floor_us = if right { self.utc_us } else { self.utc_floor_us.max(self.utc_us) };
         let bytes = serde_json::to_vec(self).map_err(std::io::Error::other)?;
         write_atomically(&folder.join(FILE), &bytes)
+    }
+}
+
+/// The id that a file holds, if it is there.
+fn id_in(path: &Path) -> std::io::Result<Option<Uuid>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Uuid::try_parse(text.trim()).map(Some).map_err(std::io::Error::other),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -136,6 +183,27 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[tokio::test]
+    async fn a_box_that_enrols_anew_is_another_from_its_next_start_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let first = Install::id(folder.path(), &clock).unwrap();
+        let (mut running, _) = Install::begin(folder.path(), &clock).unwrap();
+        assert_eq!(running.id, first);
+        let other = Install::another(folder.path()).unwrap();
+        assert_eq!(Install::another(folder.path()).unwrap(), other, "asked again after a lost answer");
+        assert_eq!(Install::id(folder.path(), &clock).unwrap(), first, "nobody has said yes");
+        Install::renewed(folder.path()).unwrap();
+        // The program that still runs writes its times down.
+        running.keep(folder.path(), &clock, ClockQuality::Holdover).unwrap();
+        assert_eq!(Install::id(folder.path(), &clock).unwrap(), other);
+        for boot in [running.boot + 1, running.boot + 2] {
+            let (again, _) = Install::begin(folder.path(), &clock).unwrap();
+            assert_eq!((again.id, again.boot), (other, boot));
+        }
+        assert_ne!(Install::another(folder.path()).unwrap(), other);
     }
 
     #[tokio::test]

@@ -435,13 +435,31 @@ async fn listen(config: &GatewayConfig) -> Option<tokio::net::TcpListener> {
         .ok()
 }
 
-/// Trades a one-time code for this gateway's token and keeps it.
+/// Trades a one-time code for this gateway's token and keeps it. A box whose install the cloud has frozen, since another
+/// has the same one (a card was copied), enrols as a new one; what its old one has sealed is sent as it is.
 pub async fn enrol(config: &GatewayConfig, code: &str, clock: &Clock) -> anyhow::Result<uuid::Uuid> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let client = client(config, None)?;
-    std::fs::create_dir_all(&config.data_dir).context("gateway.data_dir")?;
-    let (install, _) = Install::begin(&config.data_dir, clock).context("install.json")?;
-    let enrolled = client.enrol(&medmon_api::gateway::Enrol { code: code.into(), install: install.id }).await?;
+    let folder = &config.data_dir;
+    std::fs::create_dir_all(folder).context("gateway.data_dir")?;
+    let install = Install::id(folder, clock).context("install.json")?;
+    let forked = Outbox::open(folder).context("outbox")?.is_forked(install).await.context("outbox")?;
+    let ask = async |install| client.enrol(&medmon_api::gateway::Enrol { code: code.into(), install }).await;
+    let first = if forked { None } else { Some(ask(install).await) };
+    let enrolled = match first {
+        // The cloud may know what this box has not heard yet.
+        Some(Err(error)) if error.problem().is_some_and(|problem| uplink::is_forked(&problem.detail)) => None,
+        other => other.transpose()?,
+    };
+    let enrolled = match enrolled {
+        Some(enrolled) => enrolled,
+        None => {
+            let enrolled = ask(Install::another(folder)?).await?;
+            Install::renewed(folder)?;
+            tracing::warn!("this box is a new install from its next start on: restart medmon-gatewayd");
+            enrolled
+        }
+    };
     let path = config.token_file();
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;

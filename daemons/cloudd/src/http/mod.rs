@@ -16,6 +16,7 @@ mod patients;
 mod problem;
 mod quarantine;
 mod session;
+mod totals;
 mod vitals;
 mod wards;
 

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{App, alerts, assignments, board, contacts, events, fleet, gateway, limits, notes, patients};
-use super::{quarantine, session, vitals, wards};
+use super::{quarantine, session, totals, vitals, wards};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -47,6 +47,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(notes::feelings, notes::add_feeling))
         .routes(routes!(vitals::latest))
         .routes(routes!(vitals::series))
+        .routes(routes!(vitals::erase))
+        .routes(routes!(totals::show))
         .routes(routes!(alerts::of_patient))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::show))

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use medmon_api::vitals::{Latest, MAX_POINTS, Series, SeriesQuery};
 use medmon_api::{paths, time};
 use medmon_core::noun::{Action, Assignment, Settings, UtcUs, Vital};
@@ -39,10 +40,7 @@ pub async fn series(
     At((id, vital)): At<(Uuid, String)>,
     Ask(query): Ask<SeriesQuery>,
 ) -> Result<Json<Series>, Refusal> {
-    let vital = Vital::by_name(&vital).ok_or_else(|| {
-        let known: Vec<_> = medmon_core::noun::vital::VITALS.iter().map(|row| row.name).collect();
-        Refusal::Invalid(format!("vital = {vital}: write one of {}", known.join(", ")))
-    })?;
+    let vital = named(&vital)?;
     let until_us = query.until.map_or(caller.now_us, jiff::Timestamp::as_microsecond);
     let since_us = query.since.map_or(until_us.saturating_sub(DEFAULT_SPAN_US), jiff::Timestamp::as_microsecond);
     let step_s = step(&query, vital, since_us, until_us)?;
@@ -71,6 +69,23 @@ pub async fn series(
         points: series::points(vital, &windows, step_s, &settings),
         gaps: series::holes(&windows, &gaps, since_us, until_us, silence_us),
     }))
+}
+
+/// Erases all vitals of a patient for good, out of every file. They must not be bound to a gateway. Backups keep what they
+/// hold until they are let go.
+#[utoipa::path(delete, path = paths::PATIENT_VITALS, tag = "vitals", operation_id = "erase_vitals", params(("id" = Uuid, Path)), responses((status = 204, description = "Erased")))]
+pub async fn erase(State(app): State<App>, caller: Caller, At(id): At<Uuid>) -> Result<StatusCode, Refusal> {
+    // A task of its own: a connection that ends must not leave it half done until the next start.
+    let task = tokio::spawn(async move { crate::erase::vitals(&app, caller, id).await });
+    task.await.map_err(Refusal::internal)?.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The vital of a path.
+pub fn named(name: &str) -> Result<Vital, Refusal> {
+    Vital::by_name(name).ok_or_else(|| {
+        let known: Vec<_> = medmon_core::noun::vital::VITALS.iter().map(|row| row.name).collect();
+        Refusal::Invalid(format!("vital = {name}: write one of {}", known.join(", ")))
+    })
 }
 
 /// The step in force: never finer than the vital's windows, whose points would pretend to be holes.

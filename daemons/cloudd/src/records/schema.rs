@@ -269,6 +269,12 @@ CREATE TABLE stream (
     PRIMARY KEY (install, stream)
 );
 DROP TABLE envelope;
+CREATE TABLE erasing (
+    -- subjects whose vitals were erased, or are about to be
+    subject BLOB PRIMARY KEY NOT NULL,
+    asked_us BIGINT NOT NULL,
+    done_us BIGINT
+);
 CREATE TABLE cloud (
     -- one row: what this cloud is
     generation BIGINT NOT NULL,
@@ -284,6 +290,7 @@ ALTER TABLE gateway ADD COLUMN frozen_us BIGINT;
 ALTER TABLE quarantine ADD COLUMN decided_us BIGINT;
 ALTER TABLE quarantine ADD COLUMN decision TEXT;
 ALTER TABLE quarantine ADD COLUMN principal BLOB;
+CREATE INDEX assignment_of_gateway ON assignment (gateway, epoch);
 CREATE INDEX quarantine_waiting ON quarantine (gateway, received_us) WHERE decided_us IS NULL;
 ",
 ];

@@ -60,7 +60,13 @@ const MIGRATIONS: &[&str] = &[
 ",
     "
     -- A row of `envelope` is numbered on through all installs; `base` is the last before an install's first.
-    CREATE TABLE stream (id INTEGER PRIMARY KEY AUTOINCREMENT, install BLOB NOT NULL, base INTEGER NOT NULL) STRICT;
+    CREATE TABLE stream (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        install BLOB NOT NULL,
+        base INTEGER NOT NULL,
+        -- 1: the cloud has frozen it, as another box has it too
+        forked INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
     CREATE TABLE cloud (id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL) STRICT;
     CREATE TABLE closed (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
 ",

@@ -9,6 +9,7 @@ use medmon_core::wire;
 use medmon_kit::sqlite;
 
 use super::{KEEP_US, Outbox};
+use crate::uplink::is_forked;
 
 /// What was sealed so long ago at most travels in the live lane,
 const LIVE_US: i64 = 180_000_000;
@@ -116,9 +117,16 @@ impl Outbox {
     pub async fn settle(&self, verdicts: Vec<(u64, Verdict)>, now_us: UtcUs) -> Result<(), sqlite::Error> {
         self.database
             .write(move |db| {
+                let base = base(db)?;
                 for (row, verdict) in verdicts.iter().filter(|(_, verdict)| verdict.frees()) {
                     let name = match verdict {
-                        Verdict::Quarantined { .. } => "quarantined",
+                        Verdict::Quarantined { reason } => {
+                            if is_forked(reason) && *row as i64 > base {
+                                let newest = "UPDATE stream SET forked = 1 WHERE id = (SELECT max(id) FROM stream)";
+                                db.execute(newest, ())?;
+                            }
+                            "quarantined"
+                        }
                         Verdict::AlreadyHeld => "already_held",
                         _ => "stored",
                     };
@@ -135,6 +143,12 @@ impl Outbox {
                 Ok(())
             })
             .await
+    }
+
+    /// Whether the cloud has frozen `install`.
+    pub async fn is_forked(&self, install: Uuid) -> Result<bool, sqlite::Error> {
+        let sql = "SELECT count(*) FROM stream WHERE install = ?1 AND forked = 1";
+        self.database.read(move |db| Ok(db.query_row(sql, [install.as_bytes()], |row| row.get::<_, i64>(0))? > 0)).await
     }
 
     /// Whether a cloud of this generation is another than the last one: it was restored from a backup.

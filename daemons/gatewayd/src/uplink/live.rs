@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use medmon_api::ErrorKind;
 use medmon_api::gateway::{DeviceHeard, Heartbeat, HeartbeatAnswer, Lane};
-use medmon_core::noun::MonoUs;
 use medmon_kit::sqlite;
 
 use super::pace::{self, Way};
@@ -48,7 +47,7 @@ impl Uplink {
                     && error.kind() == ErrorKind::Unreachable
                 {
                     // Is it away?
-                    beat_at = MonoUs::MIN;
+                    beat_at = self.time.clock.mono_us();
                 }
             }
             let until = way.next(self.time.clock.mono_us()).map_or(beat_at, |next| next.min(beat_at));
@@ -57,7 +56,7 @@ impl Uplink {
                 Ok(()) = outbox.changed() => {}
                 Ok(()) = online.changed() => {}
                 // A new assignment is confirmed by the next heartbeat.
-                Ok(()) = settings.changed() => beat_at = MonoUs::MIN,
+                Ok(()) = settings.changed() => beat_at = self.time.clock.mono_us(),
             }
             self.time.clock.sleep(PAUSE).await;
         }

@@ -210,6 +210,11 @@ fn is_about_content(error: &medmon_api::Error) -> bool {
     matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Failed)
 }
 
+/// Whether the cloud has frozen this install, by its words: two boxes have it.
+pub fn is_forked(reason: &str) -> bool {
+    reason.starts_with("forked")
+}
+
 /// Whether the same would be refused again.
 fn is_refused(error: &medmon_api::Error) -> bool {
     matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::NotFound)

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use medmon_api::vitals::{Latest, Point, Series, SeriesQuery};
+use medmon_api::vitals::{Latest, Point, Series, SeriesQuery, Totals, TotalsQuery, TotalsRow};
 use medmon_core::noun::Vital;
 
 use super::by_name;
 use crate::args::Span;
+use crate::confirm::confirm;
 use crate::find;
 use crate::print::{self, column, wide};
 use crate::session::Session;
@@ -40,6 +41,23 @@ pub enum Verb {
         #[arg(long)]
         patient: Option<String>,
     },
+    /// What one vital amounted to over a span, for each patient of a ward
+    Totals {
+        /// heart_rate, temperature, glucose, activity …
+        #[arg(long, value_parser = by_name::<Vital>)]
+        vital: Vital,
+        /// Id, unique prefix or name [else all that you may see]
+        #[arg(long)]
+        ward: Option<String>,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Erase all vitals of a patient for good; they must not be bound to a gateway
+    Erase {
+        /// Id, unique prefix, or beginning of the name
+        #[arg(long)]
+        patient: String,
+    },
 }
 
 /// Runs a verb.
@@ -56,6 +74,25 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             let series = client.vitals(who.id, vital, &query).await?;
             let drawn = plot && !session.out.is_json() && !series.points.is_empty();
             if drawn { draw(session, &series) } else { rows(session, &series) }
+        }
+        Verb::Totals { vital, ward, span } => {
+            let ward = match ward {
+                Some(ward) => Some(find::ward(&client, &ward).await?.id),
+                None => None,
+            };
+            let since = span.since.map(|when| when.at(session.now, session.zone()));
+            let until = span.until.map(|when| when.at(session.now, session.zone()));
+            let totals = client.totals(vital, &TotalsQuery { ward, since, until }).await?;
+            if session.out.is_json() { session.out.document(&totals) } else { totals_rows(session, &totals) }
+        }
+        Verb::Erase { patient } => {
+            let who = find::patient(&client, &patient).await?;
+            confirm(
+                session,
+                "All vitals are erased for good (backups keep what they hold until they are let go), of:",
+                &who,
+            )?;
+            Ok(client.erase_vitals(who.id).await?)
         }
         Verb::Latest { patient } => {
             let who = find::patient_or_own(&client, patient.as_deref()).await?;
@@ -78,6 +115,21 @@ pub async fn run(session: &Session, verb: Verb) -> anyhow::Result<()> {
             session.out.list_by("vital", &latest, |latest| latest.vital.to_string(), &columns, empty)
         }
     }
+}
+
+fn totals_rows(session: &Session, totals: &Totals) -> anyhow::Result<()> {
+    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| totals.vital.show(value));
+    let columns = [
+        column("mean", move |row: &TotalsRow| show(row.mean)),
+        column("min", move |row: &TotalsRow| show(row.min)),
+        column("max", move |row: &TotalsRow| show(row.max)),
+        column("unit", |_| totals.unit.clone()),
+        column("coverage", |row: &TotalsRow| format!("{:.2}", row.coverage)),
+        wide("count", |row: &TotalsRow| row.count.to_string()),
+        wide("suspect", |row: &TotalsRow| row.suspect.to_string()),
+    ];
+    let empty = "No patients there. `medmon patient list`";
+    session.out.list_by("patient", &totals.rows, |row| row.name.clone(), &columns, empty)
 }
 
 fn rows(session: &Session, series: &Series) -> anyhow::Result<()> {

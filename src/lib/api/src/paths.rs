@@ -66,6 +66,10 @@ pub const REPORT: &str = "/v1/patients/{id}/reports/{report}";
 pub const FEELINGS: &str = "/v1/patients/{id}/feelings";
 /// A patient's newest value of every vital.
 pub const VITALS_LATEST: &str = "/v1/patients/{id}/vitals/latest";
+/// All vitals of a patient.
+pub const PATIENT_VITALS: &str = "/v1/patients/{id}/vitals";
+/// What one vital amounted to, for each patient of a ward.
+pub const VITAL_TOTALS: &str = "/v1/vitals/{vital}/totals";
 /// One vital of a patient over a span.
 pub const VITALS: &str = "/v1/patients/{id}/vitals/{vital}";
 /// A patient's alerts.

@@ -95,6 +95,63 @@ pub struct Series {
     pub gaps: Vec<Hole>,
 }
 
+/// Whose, and which span.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct TotalsQuery {
+    /// Of this ward only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ward: Option<Uuid>,
+    /// From; absent = 24 h before `until`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub since: Option<Timestamp>,
+    /// To; absent = now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub until: Option<Timestamp>,
+}
+
+/// What a vital amounted to over a span, for one patient. Figures in the vital's unit; absent = no data, not zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TotalsRow {
+    /// Whose.
+    pub patient: Uuid,
+    /// As shown.
+    pub name: String,
+    /// Smallest.
+    pub min: Option<f64>,
+    /// Largest.
+    pub max: Option<f64>,
+    /// Mean of the readings.
+    pub mean: Option<f64>,
+    /// Readings.
+    pub count: u64,
+    /// How many of them were not of good quality.
+    pub suspect: u64,
+    /// Share of the span that windows cover, 0-1; single readings cover nothing here.
+    pub coverage: f64,
+}
+
+/// The same for each patient of a ward, by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    /// Which vital.
+    #[schema(value_type = String, example = "heart_rate")]
+    pub vital: Vital,
+    /// Its unit.
+    pub unit: String,
+    /// From.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// To.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Timestamp,
+    /// A row a patient.
+    pub rows: Vec<TotalsRow>,
+}
+
 /// Which way a vital goes, from its last windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

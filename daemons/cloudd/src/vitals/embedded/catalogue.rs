@@ -20,8 +20,8 @@ use crate::vitals::recent::Tail;
 
 const KIND: Kind = Kind {
     schema: "
-CREATE TABLE IF NOT EXISTS settled (segment BIGINT NOT NULL);
-CREATE TABLE IF NOT EXISTS chunk (
+CREATE TABLE settled (segment BIGINT NOT NULL);
+CREATE TABLE chunk (
     -- which segments are in which hot file, and where their windows start, µs UTC
     day BIGINT NOT NULL,
     segment BIGINT NOT NULL,
@@ -29,14 +29,14 @@ CREATE TABLE IF NOT EXISTS chunk (
     to_us BIGINT NOT NULL,
     PRIMARY KEY (day, segment)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS newest (
+CREATE TABLE newest (
     -- the last windows of what is settled, as far back as a trend looks
     subject BLOB NOT NULL,
     vital BIGINT NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (subject, vital)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gap (
+CREATE TABLE gap (
     subject BLOB NOT NULL,
     vital BIGINT NOT NULL,
     from_us BIGINT NOT NULL,
@@ -45,8 +45,8 @@ CREATE TABLE IF NOT EXISTS gap (
     lost BIGINT NOT NULL,
     segment BIGINT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS gap_of ON gap (subject, vital, from_us);
-CREATE TABLE IF NOT EXISTS erasing (subject BLOB PRIMARY KEY) WITHOUT ROWID;",
+CREATE INDEX gap_of ON gap (subject, vital, from_us);
+CREATE TABLE erasing (subject BLOB PRIMARY KEY) WITHOUT ROWID;",
     page: 16_384,
     synced: true,
 };

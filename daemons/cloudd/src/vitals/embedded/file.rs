@@ -27,6 +27,14 @@ pub struct Kind {
     pub synced: bool,
 }
 
+/// The layout of every file of this release.
+const VERSION: i64 = 1;
+
+/// The version of a file's layout; 0 = it was not made to the end.
+pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// Opens a file to write in it, making it if it is missing.
 pub fn writer(path: &Path, kind: Kind, max_bytes: Option<u64>) -> Result<Connection, Fault> {
     let open = || {
@@ -42,11 +50,19 @@ pub fn writer(path: &Path, kind: Kind, max_bytes: Option<u64>) -> Result<Connect
             let pages = bytes / u64::from(kind.page);
             connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
         }
-        connection.execute_batch(kind.schema)?;
+        // All of it or nothing: a file without a version never held anything.
+        if version(&connection)? == 0 {
+            let schema = kind.schema;
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {VERSION}; COMMIT"))?;
+        }
         Ok(connection)
     };
     let missing = !path.exists();
     let connection = open().map_err(Fault::sqlite(path))?;
+    let found = version(&connection).map_err(Fault::sqlite(path))?;
+    if found != VERSION {
+        return Err(Fault::TooNew { path: path.to_owned(), found });
+    }
     if missing {
         sync_folder(path)?;
     }

@@ -15,7 +15,7 @@ use super::parts::{self, Parts};
 
 /// Rows of one segment lie together, in the order in which they are read and compacted.
 pub const KIND: Kind = Kind {
-    schema: "CREATE TABLE IF NOT EXISTS part (
+    schema: "CREATE TABLE part (
         segment BIGINT NOT NULL,
         subject BLOB NOT NULL,
         vital BIGINT NOT NULL,

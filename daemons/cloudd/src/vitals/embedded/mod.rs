@@ -99,6 +99,8 @@ enum Fault {
     },
     #[error("{path} is missing, but the catalogue beside it names it; restore it from a backup")]
     Missing { path: PathBuf },
+    #[error("{path} has version {found}, this program knows version 1; install the newer release again")]
+    TooNew { path: PathBuf, found: i64 },
     #[error("{path} does not have what {from} had of {series}; neither was removed")]
     Verify { path: PathBuf, from: PathBuf, series: Series },
     #[error("segment {segment} is settled; new ones are numbered from {next} on")]
@@ -294,6 +296,12 @@ impl Store {
         let mut taken: BTreeMap<Month, HashSet<(Day, u64)>> = BTreeMap::new();
         for month in self.files("months", Month::parse)? {
             let path = month.path(&self.folder);
+            let made = self.readers.with(&path, |db| file::version(db).map_err(Fault::sqlite(&path)));
+            if made? == 0 {
+                self.readers.forget(&path);
+                file::remove(&path)?;
+                continue;
+            }
             let (found, thinned) =
                 self.readers.with(&path, |db| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?)))?;
             taken.insert(month, found);

@@ -18,7 +18,7 @@ use crate::vitals::Total;
 /// A block of a heart rate is 2 to 4 kB: in a small page half of it would be waste.
 pub const KIND: Kind = Kind {
     schema: "
-CREATE TABLE IF NOT EXISTS series (
+CREATE TABLE series (
     subject BLOB NOT NULL,
     vital BIGINT NOT NULL,
     span_s BIGINT NOT NULL,
@@ -26,12 +26,12 @@ CREATE TABLE IF NOT EXISTS series (
     PRIMARY KEY (subject, vital, span_s)
 ) WITHOUT ROWID;
 -- key: day (since 1970) * 2^32 + the series' id
-CREATE TABLE IF NOT EXISTS head (key INTEGER PRIMARY KEY, head BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS body (key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE head (key INTEGER PRIMARY KEY, head BLOB NOT NULL);
+CREATE TABLE body (key INTEGER PRIMARY KEY, body BLOB NOT NULL);
 -- which segments of which hot file are in here
-CREATE TABLE IF NOT EXISTS taken (day BIGINT NOT NULL, segment BIGINT NOT NULL, PRIMARY KEY (day, segment)) WITHOUT ROWID;
+CREATE TABLE taken (day BIGINT NOT NULL, segment BIGINT NOT NULL, PRIMARY KEY (day, segment)) WITHOUT ROWID;
 -- a row: windows finer than a quarter of an hour were thinned
-CREATE TABLE IF NOT EXISTS thinned (at_us BIGINT NOT NULL);",
+CREATE TABLE thinned (at_us BIGINT NOT NULL);",
     page: 65_536,
     synced: false,
 };

@@ -11,13 +11,23 @@ use crate::board::{Board, BoardQuery};
 use crate::feeling::{Feeling, NewFeeling};
 use crate::paths::{self, fill};
 use crate::report::{NewReport, Report};
-use crate::vitals::{Latest, Series, SeriesQuery};
+use crate::vitals::{Latest, Series, SeriesQuery, Totals, TotalsQuery};
 use crate::{Page, PageQuery};
 
 impl Client {
     /// The board of a ward, or of all that the caller may see.
     pub async fn board(&self, ward: Option<Uuid>) -> Result<Board, Error> {
         self.get(paths::BOARD, &[&BoardQuery { ward }]).await
+    }
+
+    /// What one vital amounted to over a span, for each patient of a ward.
+    pub async fn totals(&self, vital: Vital, query: &TotalsQuery) -> Result<Totals, Error> {
+        self.get(&fill(paths::VITAL_TOTALS, &[&vital.to_string()]), &[query]).await
+    }
+
+    /// Erases all vitals of a patient for good.
+    pub async fn erase_vitals(&self, patient: Uuid) -> Result<(), Error> {
+        self.delete(&fill(paths::PATIENT_VITALS, &[&patient.to_string()])).await
     }
 
     /// One vital over a span.
