@@ -89,7 +89,7 @@ mod killed {
         println!("dice {dice}");
         let store = open(&folder.join("vitals"), &server, Arc::default(), clock.clone(), 3).await;
         let subjects: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
-        let first = clock.utc_us() - clock.utc_us().rem_euclid(HOUR) - 12 * HOUR;
+        let first = clock.utc_us().div_euclid(HOUR) * HOUR - 12 * HOUR;
         let (mut segment, mut told) = (1u64, Vec::<Vec<Window>>::new());
         let ended = Arc::new(AtomicBool::new(false));
         let settling = {
@@ -183,7 +183,7 @@ mod archived {
         let clock = Clock::system();
         let store = open(&folder.join("vitals"), &server, Arc::default(), clock.clone(), 0).await;
         let subject = Uuid::now_v7();
-        let today = clock.utc_us() - clock.utc_us().rem_euclid(DAY);
+        let today = clock.utc_us().div_euclid(DAY) * DAY;
         let (evening, morning) = (today - DAY - 10 * MINUTE, today - DAY);
         let windows = minutes(evening, 60..80);
         let gap = hole(Vital::HEART_RATE, evening - HOUR, morning + HOUR, 3);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use medmon_core::noun::{UtcUs, Vital};
+use medmon_core::noun::{Gap, UtcUs, Vital, Window};
 use uuid::Uuid;
 
 use super::{DAY_US, Inner, margin_ms, merged};
@@ -22,7 +22,7 @@ struct Differs {
 impl Inner {
     /// Copies the days that are due at `now_us`, oldest first. Without the server nothing is due: its days stay with it.
     pub(super) async fn copy_days(&self, now_us: UtcUs) -> Result<(), VitalsError> {
-        let Some(server) = self.state().server else { return Ok(()) };
+        let Some(server) = self.state().server.clone() else { return Ok(()) };
         let due_us = now_us - (server.retention_ms - margin_ms(server.retention_ms, 2)) * 1000;
         let oldest = (now_us - server.retention_ms * 1000).div_euclid(DAY_US).max(1) as u64;
         let mut day = (self.old.settled_through() + 1).max(oldest);
@@ -50,17 +50,33 @@ impl Inner {
                     continue;
                 }
                 // An attempt that was cut left this in memory.
-                if self.old.range(subject, vital, from_us, to_us).await? != windows {
-                    let batch = Batch { subject, windows: windows.clone(), gaps };
+                if !self.reads_back(subject, vital, (from_us, to_us), &windows, &gaps).await? {
+                    let batch = Batch { subject, windows: windows.clone(), gaps: gaps.clone() };
                     self.old.take(day, vec![batch]).await?;
-                }
-                if self.old.range(subject, vital, from_us, to_us).await? != windows {
-                    let differs = Differs { subject, vital: name, from_us };
-                    return Err(VitalsError::Store(Box::new(differs)));
+                    if !self.reads_back(subject, vital, (from_us, to_us), &windows, &gaps).await? {
+                        let differs = Differs { subject, vital: name, from_us };
+                        return Err(VitalsError::Store(Box::new(differs)));
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the archive has this of a span.
+    async fn reads_back(
+        &self,
+        subject: Uuid,
+        vital: Vital,
+        (from_us, to_us): (UtcUs, UtcUs),
+        windows: &[Window],
+        gaps: &[Gap],
+    ) -> Result<bool, VitalsError> {
+        if self.old.range(subject, vital, from_us, to_us).await? != windows {
+            return Ok(false);
+        }
+        let there = self.old.gaps(subject, vital, from_us, to_us).await?;
+        Ok(gaps.iter().all(|gap| there.contains(gap)))
     }
 
     /// Who has windows or gaps of a vital since `from_ms`, without the erased.
