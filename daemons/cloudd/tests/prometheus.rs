@@ -89,7 +89,7 @@ mod killed {
         println!("dice {dice}");
         let store = open(&folder.join("vitals"), &server, Arc::default(), clock.clone(), 3).await;
         let subjects: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
-        let first = clock.utc_us() - clock.utc_us().rem_euclid(HOUR) - 12 * HOUR;
+        let first = clock.utc_us().div_euclid(HOUR) * HOUR - 12 * HOUR;
         let (mut segment, mut told) = (1u64, Vec::<Vec<Window>>::new());
         let ended = Arc::new(AtomicBool::new(false));
         let settling = {
@@ -146,5 +146,70 @@ mod killed {
             let got = store.range(*subject, Vital::HEART_RATE, 0, i64::MAX).await.unwrap();
             assert_eq!(got, want, "{subject}");
         }
+    }
+}
+
+mod archived {
+    use std::sync::Arc;
+
+    use medmon_cloudd::vitals::{Batch, VitalsStore};
+    use medmon_core::noun::{Vital, Window};
+    use medmon_kit::Clock;
+    use medmon_testkit::{Prometheus, VictoriaMetrics, skip};
+    use uuid::Uuid;
+
+    use super::common::servers::{Server, open};
+    use super::common::vitals::{DAY, HOUR, MINUTE, hole, minutes, until};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn days_outlive_a_prometheus_that_lets_go_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        match Prometheus::start_with(folder.path(), "10d", &["--storage.tsdb.retention.time=4d"]) {
+            Ok(server) => story(folder.path(), Server::Prometheus(server)).await,
+            Err(missing) => skip("prometheus: days outlive it", &missing),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn days_outlive_a_victoria_metrics_that_lets_go_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        match VictoriaMetrics::start_with(folder.path(), "4d") {
+            Ok(server) => story(folder.path(), Server::Victoria(server)).await,
+            Err(missing) => skip("victoria: days outlive it", &missing),
+        }
+    }
+
+    async fn story(folder: &std::path::Path, mut server: Server) {
+        let clock = Clock::system();
+        let store = open(&folder.join("vitals"), &server, Arc::default(), clock.clone(), 0).await;
+        let subject = Uuid::now_v7();
+        let today = clock.utc_us().div_euclid(DAY) * DAY;
+        let (evening, morning) = (today - DAY - 10 * MINUTE, today - DAY);
+        let windows = minutes(evening, 60..80);
+        let gap = hole(Vital::HEART_RATE, evening - HOUR, morning + HOUR, 3);
+        let batch = Batch { subject, windows: windows.clone(), gaps: vec![gap.clone()] };
+        store.take(1, vec![batch]).await.unwrap();
+        store.take(2, Vec::new()).await.unwrap();
+        until("segment 1 settles", || async { store.settle(1).await.unwrap().then_some(()) }).await;
+        server.flush();
+        let all = || async { store.range(subject, Vital::HEART_RATE, 0, i64::MAX).await.unwrap() };
+        until("all is read", || async { (all().await == windows).then_some(()) }).await;
+        // The evening's day is due, the morning's is not.
+        for _ in 0..2 {
+            store.maintain(today + 2 * DAY + 20 * HOUR).await.unwrap();
+            assert_eq!(all().await, windows);
+        }
+        // A part for a day that was copied is merged; the server does not get it.
+        let late = Window { last_ms: 3_000, ..windows[3].clone() };
+        store.take(2, vec![Batch { subject, windows: vec![late.clone()], gaps: Vec::new() }]).await.unwrap();
+        let mut want = windows.clone();
+        want[3].merge(&late);
+        until("the late part is read", || async { (all().await == want).then_some(()) }).await;
+        let gaps = store.gaps(subject, Vital::HEART_RATE, 0, i64::MAX).await.unwrap();
+        assert_eq!(gaps, [gap]);
+        server.kill9();
+        let archived = store.range(subject, Vital::HEART_RATE, 0, morning).await.unwrap();
+        assert_eq!(archived, want[..10]);
+        store.range(subject, Vital::HEART_RATE, 0, morning + 1).await.unwrap_err();
     }
 }

@@ -33,10 +33,10 @@ pub enum ClientError {
 }
 
 /// What a server is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// When its process started, s since 1970, as it says; 0 = it does not say.
-    pub started_s: f64,
+    /// See [`Client::started`].
+    pub started: String,
     /// How far back it keeps samples, ms.
     pub retention_ms: i64,
     /// How late a sample may come, ms; none: within the retention any.
@@ -98,7 +98,8 @@ impl Client {
             .header("content-type", "application/x-protobuf")
             .header("content-encoding", "snappy")
             .header("x-prometheus-remote-write-version", "0.1.0");
-        let answer = request.send().await.map_err(|error| ClientError::Down(self.write_url.clone(), error))?;
+        let answer =
+            request.send().await.map_err(|error| ClientError::Down(self.write_url.clone(), error.without_url()))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
@@ -126,9 +127,9 @@ impl Client {
         self.label_values("vital", &[]).await
     }
 
-    /// The subjects that have windows of a vital since `from_ms`, and perhaps some more.
-    pub async fn subjects(&self, vital: &str, from_ms: i64) -> Result<Vec<Uuid>, ClientError> {
-        let (series, from_s) = (format!("medmon_window_count{{vital=\"{vital}\"}}"), (from_ms / 1000).to_string());
+    /// The subjects that have samples of `metric` and a vital since `from_ms`, and perhaps some more.
+    pub async fn subjects(&self, metric: &str, vital: &str, from_ms: i64) -> Result<Vec<Uuid>, ClientError> {
+        let (series, from_s) = (format!("{metric}{{vital=\"{vital}\"}}"), (from_ms / 1000).to_string());
         let values = self.label_values("subject", &[("match[]", &series), ("start", &from_s)]).await?;
         Ok(values.iter().filter_map(|value| value.parse().ok()).collect())
     }
@@ -143,7 +144,7 @@ impl Client {
     pub async fn delete(&self, subject: Uuid) -> Result<(), ClientError> {
         let url = format!("{}/api/v1/admin/tsdb/delete_series", self.query_url);
         let request = self.http.post(&url).query(&[("match[]", format!("{{subject=\"{subject}\"}}"))]);
-        let answer = request.send().await.map_err(|error| ClientError::Down(url.clone(), error))?;
+        let answer = request.send().await.map_err(|error| ClientError::Down(url.clone(), error.without_url()))?;
         if answer.status().is_success() {
             // Prometheus writes its blocks anew without them; VictoriaMetrics knows no such path and does it by itself.
             let clean = format!("{}/api/v1/admin/tsdb/clean_tombstones", self.query_url);
@@ -154,11 +155,24 @@ impl Client {
         Err(ClientError::Answer(url, format!("{status} {}", String::from_utf8_lossy(&text).trim())))
     }
 
-    /// When the server's process started, as it says; 0 where it does not say.
-    pub async fn started_s(&self) -> Result<f64, ClientError> {
+    /// What tells one process of the server from the next: when it started, as it says; empty where it does not say.
+    pub async fn started(&self) -> Result<String, ClientError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Runtime {
+            start_time: String,
+        }
+        // Prometheus' metric of it is computed anew each time, with a clock that may be corrected meanwhile.
+        let runtime = match self.get("/api/v1/status/runtimeinfo", &[]).await {
+            Err(down @ ClientError::Down(..)) => return Err(down),
+            runtime => runtime.unwrap_or_default(),
+        };
+        if let Ok(runtime) = serde_json::from_slice::<Reply<Runtime>>(&runtime) {
+            return Ok(runtime.data.start_time);
+        }
         match self.get("/metrics", &[]).await {
-            Ok(body) => Ok(metric(&String::from_utf8_lossy(&body), "process_start_time_seconds").unwrap_or(0.0)),
-            Err(ClientError::Answer(_, answer)) if answer.starts_with("404") => Ok(0.0),
+            Ok(body) => Ok(metric(&String::from_utf8_lossy(&body), "vm_app_start_timestamp").unwrap_or_default()),
+            Err(ClientError::Answer(_, answer)) if answer.starts_with("404") => Ok(String::new()),
             Err(error) => Err(error),
         }
     }
@@ -169,7 +183,7 @@ impl Client {
         struct Config {
             yaml: String,
         }
-        let started_s = self.started_s().await?;
+        let started = self.started().await?;
         let months = 31 * DAY_MS;
         if let Ok(body) = self.get("/api/v1/status/flags", &[]).await
             && let Ok(flags) = serde_json::from_slice::<Reply<HashMap<String, String>>>(&body)
@@ -179,7 +193,7 @@ impl Client {
             let config = self.get("/api/v1/status/config", &[]).await?;
             let config: Reply<Config> = serde_json::from_slice(&config).map_err(|error| self.not_understood(&error))?;
             let late = config.data.yaml.lines().find_map(|line| line.trim().strip_prefix("out_of_order_time_window: "));
-            return Ok(Server { started_s, retention_ms, late_ms: Some(late.and_then(duration_ms).unwrap_or(0)) });
+            return Ok(Server { started, retention_ms, late_ms: Some(late.and_then(duration_ms).unwrap_or(0)) });
         }
         let flags = self.get("/flags", &[]).await.unwrap_or_default();
         let flags = String::from_utf8_lossy(&flags);
@@ -189,12 +203,12 @@ impl Client {
             Ok(count) => Some(count * months),
             Err(_) => duration_ms(set),
         });
-        Ok(Server { started_s, retention_ms: retention_ms.unwrap_or(months), late_ms: None })
+        Ok(Server { started, retention_ms: retention_ms.unwrap_or(months), late_ms: None })
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, ClientError> {
         let url = format!("{}{path}", self.query_url);
-        let down = |error| ClientError::Down(url.clone(), error);
+        let down = |error: reqwest::Error| ClientError::Down(url.clone(), error.without_url());
         let answer = self.http.get(&url).query(query).send().await.map_err(down)?;
         let status = answer.status();
         if status.is_success() {
@@ -227,8 +241,8 @@ pub fn is_too_old(text: &str) -> bool {
 async fn read(mut answer: Response, cap: usize) -> Result<Vec<u8>, ClientError> {
     let mut body = Vec::new();
     loop {
-        let url = answer.url().to_string();
-        let Some(chunk) = answer.chunk().await.map_err(|error| ClientError::Down(url, error))? else {
+        let url = answer.url().path().to_owned();
+        let Some(chunk) = answer.chunk().await.map_err(|error| ClientError::Down(url, error.without_url()))? else {
             return Ok(body);
         };
         if body.len() + chunk.len() > cap {
@@ -238,9 +252,8 @@ async fn read(mut answer: Response, cap: usize) -> Result<Vec<u8>, ClientError> 
     }
 }
 
-fn metric(text: &str, name: &str) -> Option<f64> {
-    let rest = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    rest.trim().parse().ok()
+fn metric(text: &str, name: &str) -> Option<String> {
+    text.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(' ')?.trim().to_owned()))
 }
 
 /// A duration as both servers write it: `1d12h`, `10y`.

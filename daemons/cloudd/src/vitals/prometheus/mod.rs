@@ -9,6 +9,7 @@
 //! settled is sent again. Identical samples are kept once: by Prometheus always, by VictoriaMetrics with
 //! `-dedup.minScrapeInterval=1ms`.
 
+mod archive;
 mod client;
 mod layout;
 mod read;
@@ -295,7 +296,7 @@ impl Inner {
     /// What is older (ms) goes to the archive: the server refused such, or will let go of it in a few days.
     fn floor_ms(&self) -> i64 {
         let state = self.state();
-        let kept_ms = state.server.map_or(i64::MAX / 4, |server| server.retention_ms);
+        let kept_ms = state.server.as_ref().map_or(i64::MAX / 4, |server| server.retention_ms);
         let leaving_ms = (self.clock.utc_us() / 1000).saturating_sub(kept_ms - margin_ms(kept_ms, 3));
         let copied_ms = copied_us(self.old.settled_through()) / 1000;
         state.refused_ms.max(leaving_ms).max(copied_ms)
@@ -329,7 +330,7 @@ fn merged(parts: impl IntoIterator<Item = Window>) -> Vec<Window> {
 #[async_trait]
 impl VitalsStore for Prometheus {
     fn caps(&self) -> Caps {
-        let late_ms = self.inner.state().server.and_then(|server| server.late_ms);
+        let late_ms = self.inner.state().server.as_ref().and_then(|server| server.late_ms);
         Caps { reads_own_writes: false, late_window_s: late_ms.map(|late| late as u64 / 1000), same_instant: false }
     }
 
@@ -348,7 +349,7 @@ impl VitalsStore for Prometheus {
 
     async fn settle(&self, segment: u64) -> Result<bool, VitalsError> {
         let inner = &self.inner;
-        let (since_us, started_s) = {
+        let (since_us, started) = {
             let mut state = inner.state();
             if segment <= state.kept.settled {
                 return Ok(true);
@@ -359,14 +360,14 @@ impl VitalsStore for Prometheus {
                 inner.wake.notify_one();
                 return Ok(false);
             };
-            (done_us, state.server.map(|server| server.started_s))
+            (done_us, state.server.as_ref().map(|server| server.started.clone()))
         };
         if inner.clock.mono_us() - since_us < inner.settle_us {
             return Ok(false);
         }
         // Away: whether it comes back with everything is seen then.
-        let Ok(now_s) = inner.client.started_s().await else { return Ok(false) };
-        if Some(now_s) != started_s {
+        let Ok(now) = inner.client.started().await else { return Ok(false) };
+        if Some(now) != started {
             inner.state().connected = false;
             inner.wake.notify_one();
             return Ok(false);
@@ -452,6 +453,7 @@ impl VitalsStore for Prometheus {
     }
 
     async fn maintain(&self, now_us: UtcUs) -> Result<(), VitalsError> {
+        self.inner.copy_days(now_us).await?;
         self.inner.late.maintain(now_us).await?;
         self.inner.old.maintain(now_us).await
     }

@@ -143,7 +143,9 @@ impl Inner {
                 }
                 let all = match missing {
                     Some(missing) => missing,
-                    None => self.client.subjects(&vital, now_ms - LOOK_BACK_H[3] * HOUR_MS).await?,
+                    None => {
+                        self.client.subjects("medmon_window_count", &vital, now_ms - LOOK_BACK_H[3] * HOUR_MS).await?
+                    }
                 };
                 missing = Some(all.into_iter().filter(|subject| !seen.contains(subject)).collect());
                 to_ms = from_ms + HOUR_MS;
@@ -236,7 +238,7 @@ impl Inner {
     /// The part of a span that the server can have something of, in ms.
     fn reach(&self, from_us: UtcUs, to_us: UtcUs) -> Option<(i64, i64)> {
         let now_ms = self.clock.utc_us() / 1000;
-        let kept_ms = self.state().server.map_or(i64::MAX / 4, |server| server.retention_ms);
+        let kept_ms = self.state().server.as_ref().map_or(i64::MAX / 4, |server| server.retention_ms);
         // Servers let go of whole blocks: what is a little older may still be there.
         let from_ms = from_us.div_euclid(1000).max(now_ms.saturating_sub(kept_ms)).max(0);
         // Nothing of a later time was ever sent there.

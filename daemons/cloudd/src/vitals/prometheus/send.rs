@@ -107,10 +107,10 @@ async fn connect(inner: &Arc<Inner>) -> Result<(), VitalsError> {
     let server = inner.client.server().await.map_err(super::read::store)?;
     let filled = {
         let mut state = inner.state();
-        if state.server.is_some_and(|before| before.started_s != server.started_s) {
+        if state.server.as_ref().is_some_and(|before| before.started != server.started) {
             state.restart();
         }
-        if server.started_s == 0.0 {
+        if server.started.is_empty() {
             tracing::warn!("the vitals server does not say when it started: a restart that loses samples is not seen");
         }
         state.server = Some(server);
