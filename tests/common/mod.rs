@@ -173,7 +173,7 @@ pub struct Home {
     /// How it is started.
     pub config: GatewayConfig,
     stop: CancellationToken,
-    cloud: medmon_cloudd::Running,
+    cloud: Option<medmon_cloudd::Running>,
 }
 
 /// The chest strap.
@@ -218,7 +218,8 @@ impl Home {
         let added = admin.add_gateway(&NewGateway { name: "gw-0001".into() }).await.unwrap();
         medmon_gatewayd::enrol(&config, &added.code, &machine).await.unwrap();
         doctor.bind(patient, added.gateway.id).await.unwrap();
-        Self { real, machine, admin, doctor, patient, gateway: added.gateway.id, link, dongle, config, stop, cloud }
+        let (gateway, cloud) = (added.gateway.id, Some(cloud));
+        Self { real, machine, admin, doctor, patient, gateway, link, dongle, config, stop, cloud }
     }
 
     /// Starts the gateway and waits until its radio runs.
@@ -261,21 +262,35 @@ impl Home {
 
     /// How a program reaches the cloud as `role`: its environment.
     pub async fn env(&self, role: Role, folder: &Path) -> Vec<(&'static str, String)> {
-        let made = self.cloud.cloud.create_token(role, "A. Martin", None, None, None).await.unwrap();
+        let cloud = self.cloud.as_ref().unwrap();
+        let made = cloud.cloud.create_token(role, "A. Martin", None, None, None).await.unwrap();
         let home = folder.display().to_string();
         vec![
             ("HOME", home.clone()),
             ("XDG_STATE_HOME", home),
             ("MEDMON_CONFIG", empty_config(folder)),
-            ("MEDMON_CLIENT__URL", self.cloud.url()),
+            ("MEDMON_CLIENT__URL", cloud.url()),
             ("MEDMON_TOKEN", made.token),
         ]
+    }
+
+    /// Ends the cloud, does something to its data folder, and starts it again at the same address.
+    pub async fn with_cloud_down(&mut self, between: impl FnOnce(&Path)) {
+        let Some(cloud) = self.cloud.take() else { panic!("it is down") };
+        let (address, data_dir) = (cloud.address, self.config.data_dir.with_file_name("cloud"));
+        std::mem::take(&mut self.stop).cancel();
+        cloud.finished().await.unwrap();
+        between(&data_dir);
+        let config = CloudConfig { listen: address.to_string(), data_dir, ..CloudConfig::default() };
+        self.cloud = Some(medmon_cloudd::run(config, self.real.clone(), self.stop.clone()).await.unwrap());
     }
 
     /// Ends the cloud.
     pub async fn end(self) {
         self.stop.cancel();
-        self.cloud.finished().await.unwrap();
+        if let Some(cloud) = self.cloud {
+            cloud.finished().await.unwrap();
+        }
     }
 }
 
