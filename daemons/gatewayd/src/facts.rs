@@ -150,10 +150,12 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Facts the cloud does not have, oldest first.
+    /// The newest facts the cloud does not have, in order of time.
     pub async fn waiting(&self, limit: u32) -> Result<Vec<Fact>, sqlite::Error> {
-        let sql = "SELECT body FROM fact WHERE uploaded = 0 ORDER BY at_us, id LIMIT ?1";
-        self.database.read(move |db| bodies(db, sql, limit.into())).await
+        let sql = "SELECT body FROM fact WHERE uploaded = 0 ORDER BY at_us DESC, id DESC LIMIT ?1";
+        let mut facts = self.database.read(move |db| bodies(db, sql, limit.into())).await?;
+        facts.reverse();
+        Ok(facts)
     }
 
     /// The cloud has them.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use medmon_api::Client;
+use medmon_api::{Client, ErrorKind};
 use medmon_kit::Clock;
 
+use super::pace::Way;
 use super::{Backoff, Error, LOOK, Uplink};
 use crate::facts::Facts;
 
@@ -21,10 +22,10 @@ impl Uplink {
     /// Facts go up, whatever else is on its way. Never ends.
     pub(super) async fn carry_facts(&self) {
         let mut kept = self.facts.kept();
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut way) = (Backoff::default(), Way::default());
         loop {
             kept.mark_unchanged();
-            let pause = match self.push_facts().await {
+            let pause = match self.push_facts(&mut way).await {
                 Ok(true) => backoff.reset(),
                 Ok(false) => LOOK,
                 Err(error) => {
@@ -39,16 +40,31 @@ impl Uplink {
         }
     }
 
-    /// Sends some. `true`: there may be more.
-    pub(super) async fn push_facts(&self) -> Result<bool, Error> {
-        let facts = self.facts.waiting(FACTS_MAX).await?;
+    /// Sends some, the newest first: what is happening now does not wait for what was. `true`: there may be more.
+    pub(super) async fn push_facts(&self, way: &mut Way) -> Result<bool, Error> {
+        let mut facts = self.facts.waiting(FACTS_MAX).await?;
+        let mut bytes = 0;
+        let sizes = facts.iter().rev().map(|fact| serde_json::to_vec(fact).map_or(0, |body| body.len() + 1));
+        let fit = sizes.take_while(|size| {
+            bytes += size;
+            bytes <= way.size().0
+        });
+        let fit = fit.count().max(1);
+        facts.drain(..facts.len().saturating_sub(fit));
         if facts.is_empty() {
             return Ok(false);
         }
         self.urgent.send_replace(true);
+        let began_us = self.time.clock.mono_us();
         let answer = self.client.push_facts(&facts).await;
+        let took = Duration::from_micros((self.time.clock.mono_us() - began_us).unsigned_abs());
         self.urgent.send_replace(false);
         self.note(answer.as_ref().err());
+        match &answer {
+            Ok(_) => way.answered(bytes, took),
+            Err(error) if error.kind() == ErrorKind::Unreachable => way.failed(),
+            Err(_) => {}
+        }
         let answer = answer?;
         if !answer.refused.is_empty() {
             tracing::warn!(facts = answer.refused.len(), "the cloud does not take some facts; they stay here only");

@@ -93,9 +93,9 @@ impl Uplink {
     }
 
     async fn last_words(&self) -> Result<(), Error> {
-        while self.push_facts().await? {}
-        self.beat().await?;
         let (mut way, mut parts) = (Way::default(), Way::default());
+        while self.push_facts(&mut way).await? {}
+        self.beat().await?;
         while self.push_envelopes(None, &mut way).await? {}
         while self.push_segment(&mut parts).await? {}
         if way.is_free(self.time.clock.mono_us()) { Ok(()) } else { Err(Error::Later) }

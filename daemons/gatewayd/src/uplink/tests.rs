@@ -170,7 +170,7 @@ async fn what_the_cloud_cannot_digest_blocks_nothing_else() {
         .route(medmon_api::paths::FACTS, post(async || StatusCode::UNPROCESSABLE_ENTITY))
         .route(medmon_api::paths::HEARTBEAT, post(heartbeat));
     let mut uplink = home.uplink(cloud).await;
-    assert!(uplink.push_facts().await.is_err() && *uplink.online.borrow());
+    assert!(uplink.push_facts(&mut Way::default()).await.is_err() && *uplink.online.borrow());
     uplink.beat().await.unwrap();
     assert_eq!(beats.load(Ordering::Relaxed), 1);
     let mut way = Way::default();
@@ -277,6 +277,38 @@ async fn facts_and_the_newest_windows_pass_a_backlog_that_hangs() {
     until("the newest are there", async || live.lock().unwrap().len() == 3).await;
     assert_eq!(home.waiting().await.len(), 30);
     running.abort();
+}
+
+/// A month of facts over a slow link: the newest go first, and no more at once than the link carries.
+#[tokio::test]
+async fn the_newest_facts_go_first_in_requests_of_the_links_size() {
+    let home = Home::new().await;
+    let fact = |number: u128| Fact {
+        id: Uuid::from_u128(number),
+        alert: Uuid::from_u128(1),
+        at_us: number as i64,
+        author: "gateway".into(),
+        kind: FactKind::Cleared,
+    };
+    home.facts.commit((0..200).map(fact).collect(), None, false).await.unwrap();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let taken = Arc::clone(&log);
+    let take = async move |Json(pushed): Json<Vec<Fact>>| {
+        taken.lock().unwrap().push(pushed.iter().map(|fact| fact.at_us).collect::<Vec<_>>());
+        Json(medmon_api::gateway::FactsDown::default())
+    };
+    let uplink = home.uplink(Router::new().route(medmon_api::paths::FACTS, post(take))).await;
+    let mut way = Way::default();
+    for _ in 0..9 {
+        way.failed();
+    }
+    assert!(uplink.push_facts(&mut way).await.unwrap());
+    let first = log.lock().unwrap()[0].clone();
+    assert!(first.len() < 10 && first.ends_with(&[198, 199]), "{first:?}");
+    while uplink.push_facts(&mut way).await.unwrap() {}
+    let mut all = log.lock().unwrap().concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..200).collect::<Vec<_>>());
 }
 
 /// After a restore facts, what was set aside and segments go again, once; a heartbeat that says nothing changes nothing.
