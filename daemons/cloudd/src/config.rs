@@ -65,8 +65,15 @@ pub enum RecordsKind {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VitalsConfig {
-    /// Which store. Default `embedded`, the only one in this release.
+    /// Which store: `embedded`, or `prometheus` for whatever takes remote write and answers PromQL. Default `embedded`.
     pub kind: VitalsKind,
+    /// Of kind prometheus: where it takes remote write. Default none.
+    pub write_url: Option<String>,
+    /// Of kind prometheus: where it answers, the part before `/api/v1`. Default none.
+    pub query_url: Option<String>,
+    /// Of kind prometheus: seconds that it must have had a segment, without a restart, before the journal lets that go.
+    /// Default 900.
+    pub settle_s: u32,
     /// Seconds after which a segment of the journal is closed and settled in the store. Default 3600.
     pub segment_s: u32,
     /// How long windows are kept, such as `3650d`, by whole months; `never` = they never go. Default `never`.
@@ -86,6 +93,9 @@ impl Default for VitalsConfig {
     fn default() -> Self {
         Self {
             kind: VitalsKind::default(),
+            write_url: None,
+            query_url: None,
+            settle_s: 900,
             segment_s: 3600,
             retention: Age(None),
             thin_after: Age(Options::default().thin_after_us),
@@ -118,6 +128,8 @@ pub enum VitalsKind {
     /// Files under `data_dir`.
     #[default]
     Embedded,
+    /// A server; what it does not take, or keep, is in files under `data_dir` beside it.
+    Prometheus,
 }
 
 /// `[cloud.backup]`.
@@ -165,6 +177,14 @@ impl CloudConfig {
             let (key, file) = (format!("cloud.sms.http.{}", error.key), file.to_owned());
             let value = error.value.map(|value| format!("\"{value}\""));
             return Err(ConfigError { file, key, value, problem: error.problem });
+        }
+        if self.vitals.kind == VitalsKind::Prometheus {
+            for (key, url) in [("write_url", &self.vitals.write_url), ("query_url", &self.vitals.query_url)] {
+                let problem = "kind = \"prometheus\" needs it: an address, such as http://127.0.0.1:9090";
+                if !url.as_ref().is_some_and(|url| url.starts_with("http://") || url.starts_with("https://")) {
+                    return refuse(&format!("vitals.{key}"), url.clone().unwrap_or_default(), problem);
+                }
+            }
         }
         match &self.public_url {
             Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {

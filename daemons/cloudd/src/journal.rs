@@ -26,8 +26,10 @@ const VERSION: u8 = 1;
 const HEAD: usize = 1 + 8 + 16;
 /// Bytes that are read of a segment at once.
 const READ: usize = 4 << 20;
-/// A segment is closed at this size, whatever its age: what a start has to read again stays bounded.
-const SEGMENT_BYTES: u64 = 256 << 20;
+/// A segment is closed at this size and so much more for each stream, whatever its age: what the store keeps in memory
+/// and what a start has to read again stays bounded, and what it writes down of each series is worth looking up.
+const SEGMENT_BYTES: u64 = 24 << 20;
+const SEGMENT_BYTES_A_STREAM: u64 = 2 << 10;
 /// Streams that are kept in one commit: others want to write, too.
 const STREAMS: usize = 1000;
 
@@ -179,7 +181,8 @@ impl Journal {
     ) -> Result<(), VitalsError> {
         let active = self.log.active();
         let old = now - self.began.load(Ordering::Acquire) >= after.as_micros() as i64;
-        if old || self.log.bytes(active).map_err(broken)? >= SEGMENT_BYTES {
+        let most = SEGMENT_BYTES + SEGMENT_BYTES_A_STREAM * self.ledger.len() as u64;
+        if old || self.log.bytes(active).map_err(broken)? >= most {
             let _alone = self.gate.write().await;
             self.log.rotate().await.map_err(broken)?;
             self.began.store(now, Ordering::Release);

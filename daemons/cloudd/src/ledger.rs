@@ -164,6 +164,16 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many streams there are.
+    pub fn len(&self) -> usize {
+        self.streams().all.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether a number is held.
     pub fn held(&self, id: StreamId, sequence: u64, hash: u64, sealed_us: UtcUs) -> Held {
         self.streams().all.get(&id).map_or(Held::No, |stream| stream.held(sequence, hash, sealed_us))

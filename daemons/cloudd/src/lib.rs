@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use config::CloudConfig;
+use config::VitalsKind;
 
 use escalate::Escalation;
 use events::{Bells, Events};
@@ -52,11 +53,12 @@ use metrics::Metrics;
 use records::principal::{self, NewPrincipal};
 use records::{Caller, Records, Tx, ward};
 use refusal::Refusal;
-use vitals::VitalsStore;
 use vitals::embedded::Embedded;
+use vitals::prometheus::{Beside, Prometheus, Target};
+use vitals::{VitalsError, VitalsStore};
 
 /// How often it is looked whether the journal and the vitals store have something to do.
-const TEND: Duration = Duration::from_secs(5);
+const TEND: Duration = Duration::from_secs(1);
 /// A shutdown takes no longer (INTERFACE.md says 10 s).
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -129,20 +131,21 @@ impl Cloud {
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
         let lock = lock(data_dir)?;
         let records = open_records(data_dir, &clock).await?;
-        let vitals = Embedded::open(&vitals_dir, config.vitals.options(), clock.clone()).await;
-        let vitals: Arc<dyn VitalsStore> = Arc::new(vitals.map_err(|error| StartError::Store(Box::new(error)))?);
         let journal = Journal::open(&data_dir.join("journal"), &records, clock.mono_us()).await;
-        let journal = journal.map_err(|error| StartError::Store(Box::new(error)))?;
+        let journal = Arc::new(journal.map_err(|error| StartError::Store(Box::new(error)))?);
+        let mut metrics = Metrics::default();
+        let vitals = open_vitals(config, &journal, &clock, &mut metrics).await;
+        let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
         let given = journal.replay(vitals.as_ref()).await.map_err(|error| StartError::Store(Box::new(error)))?;
         tracing::info!(envelopes = given, "the journal gave the vitals store what was not settled");
         Ok(Self {
             records,
-            journal: Arc::new(journal),
+            journal,
             vitals,
             known: Arc::default(),
             events: Arc::new(Events::new(clock.utc_us())),
             bells: Arc::default(),
-            metrics: Metrics::default(),
+            metrics,
             data_dir: data_dir.to_owned(),
             clock,
             turns: Turns::default(),
@@ -230,6 +233,32 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
 async fn open_records(data_dir: &Path, clock: &Clock) -> Result<Records, StartError> {
     let opened = Records::open(&data_dir.join("records.sqlite"), clock.utc_us()).await;
     opened.map_err(|error| StartError::Store(Box::new(error)))
+}
+
+/// The vitals store that is configured.
+async fn open_vitals(
+    config: &CloudConfig,
+    journal: &Arc<Journal>,
+    clock: &Clock,
+    metrics: &mut Metrics,
+) -> Result<Arc<dyn VitalsStore>, VitalsError> {
+    let folder = config.data_dir.join("vitals");
+    let options = config.vitals.options();
+    if config.vitals.kind == VitalsKind::Embedded {
+        return Ok(Arc::new(Embedded::open(&folder, options, clock.clone()).await?));
+    }
+    let archive = folder.join("archive");
+    let late = Arc::new(Embedded::open(&archive.join("late"), options, clock.clone()).await?);
+    let old = Arc::new(Embedded::open(&archive.join("old"), options, clock.clone()).await?);
+    let target = Target {
+        write_url: config.vitals.write_url.clone().unwrap_or_default(),
+        query_url: config.vitals.query_url.clone().unwrap_or_default(),
+        settle_s: config.vitals.settle_s,
+    };
+    let beside = Beside { late, old, replay: Arc::clone(journal) as _, clock: clock.clone() };
+    let store = Prometheus::open(&folder.join("prometheus"), &target, beside)?;
+    metrics.register(|registry| store.register(registry));
+    Ok(Arc::new(store))
 }
 
 /// Makes a token in the records under `data_dir`, beside a running cloud or without one.

@@ -63,6 +63,11 @@ impl Metrics {
         }
     }
 
+    /// Has others register what they count.
+    pub fn register(&mut self, more: impl FnOnce(&mut Registry)) {
+        more(&mut self.registry);
+    }
+
     /// OpenMetrics text.
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -290,6 +290,7 @@ ALTER TABLE gateway ADD COLUMN frozen_us BIGINT;
 ALTER TABLE quarantine ADD COLUMN decided_us BIGINT;
 ALTER TABLE quarantine ADD COLUMN decision TEXT;
 ALTER TABLE quarantine ADD COLUMN principal BLOB;
+CREATE INDEX assignment_of_gateway ON assignment (gateway, epoch);
 CREATE INDEX quarantine_waiting ON quarantine (gateway, received_us) WHERE decided_us IS NULL;
 ",
 ];

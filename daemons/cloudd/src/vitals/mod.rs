@@ -4,6 +4,7 @@
 //! once.
 
 pub mod embedded;
+pub mod prometheus;
 pub mod recent;
 pub mod series;
 

@@ -70,6 +70,10 @@ impl Story {
         }
         for gap in &gaps {
             let known = self.gaps.entry((subject, gap.vital)).or_default();
+            // The same word twice lies at one instant.
+            if !self.store.caps().same_instant && known.contains(gap) {
+                continue;
+            }
             known.push(gap.clone());
             known.sort_by_key(|gap| (gap.from_us, gap.to_us));
         }
@@ -185,7 +189,7 @@ impl Story {
 }
 
 /// Waits for `ask` to have an answer.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
     let begun = Instant::now();
     loop {
         if let Some(answer) = ask().await {
