@@ -261,7 +261,7 @@ fn hour_of_100k(quick: bool) -> anyhow::Result<Vec<Figure>> {
     measure::runtime()?.block_on(async {
         let store = Embedded::open(folder.path(), Options::default(), Clock::scaled(0.0, T0 + HOUR)).await?;
         let before = rss_mib()?;
-        let vitals = [Vital::HEART_RATE, Vital::ACTIVITY, Vital::POSTURE, Vital::TEMPERATURE];
+        let vitals = [Vital::HEART_RATE, Vital::ACTIVITY, Vital::POSTURE, Vital::ACCELERATION];
         for minute in 0..60 {
             for patient in 0..patients {
                 let of = |vital: &Vital| Window {

@@ -3,13 +3,14 @@
 //! ```text
 //! version u8 = 1 | count | the first min | 10 columns | CRC-32 (IEEE) u32 LE of everything before it
 //! columns: start, as the difference to the start before (in spans, or µs where the span is 0; the first from the
-//!          day's) | µs by which a start is off such a step | min - last of the window before (the first: 0)
-//!          | max - min | last - min | sum - (min + (max - min) / 2) * count | count | last ms | coverage | suspect
+//!          day's) | µs by which a start is off such a step | min | max - min | last - min | sum - min * count
+//!          | count | last ms | coverage | suspect
 //! column:  tag u8 | smallest | tag 0: nothing, all are the smallest; else: divisor | values, each less the smallest,
 //!          by the divisor; tag 1: as they are; 2, 3, 4: length, bytes of pco's wrapped format, of u16, u32, u64
+//! tag + 8: min is less the last of the window before (the first: less the first min); sum is less also half of
+//!          (max - min) * count. Taken where that is shorter: a body goes on where it was, and lingers in the middle
+//!          of its range, but what hardly changes is better told by pco's own differences.
 //! ```
-//! A body goes on where it was, and lingers in the middle of its range: the differences above are smaller than those of
-//! each column to itself, by a tenth of a block.
 //! Fields without a type are varints, signed ones zigzag. Of tags 1 to 4 the shortest is taken.
 
 use medmon_core::noun::{UtcUs, Vital, Window};
@@ -24,6 +25,11 @@ const VERSION: u8 = 1;
 const CRC: usize = 4;
 /// Columns of a window.
 const COLUMNS: usize = 10;
+/// Those of them that have two ways to be told.
+const MIN: usize = 2;
+const SUM: usize = 5;
+/// Added to the tag of a column that is told the other way.
+const OTHERWISE: u8 = 8;
 /// No block has more windows: a reading every 40 ms all day.
 const MAX_WINDOWS: usize = 1 << 21;
 /// Fewer values than this are shorter as they are than with pco's tables.
@@ -58,32 +64,42 @@ pub fn encode(day: Day, windows: &[Window]) -> Result<Vec<u8>, BlockError> {
     out.uint(windows.len() as u64);
     let unit = windows.first().map_or(1, |window| unit_us(window.span_s));
     let base = day.start_us().div_euclid(unit);
-    let mut columns: [Vec<i64>; COLUMNS] = std::array::from_fn(|_| Vec::with_capacity(windows.len()));
     let first = windows.first().map_or(0, |window| i64::from(window.min));
     out.int(first);
+    let mut columns: [Vec<i64>; COLUMNS] = std::array::from_fn(|_| Vec::with_capacity(windows.len()));
+    // Those that may be told otherwise, as that.
+    let mut otherwise: [(usize, Vec<i64>); 2] = [(MIN, Vec::new()), (SUM, Vec::new())];
     let (mut before, mut last) = (base, first);
     for window in windows {
         let (index, min) = (window.start_us.div_euclid(unit), i64::from(window.min));
         let range = i64::from(window.max) - min;
+        let over = window.sum.wrapping_sub(min * i64::from(window.count));
         let row = [
             index - before,
             window.start_us.rem_euclid(unit),
-            min - last,
+            min,
             range,
             i64::from(window.last) - min,
-            window.sum.wrapping_sub(middle(min, range, window.count)),
+            over,
             window.count.into(),
             window.last_ms.into(),
             window.coverage.into(),
             window.suspect.into(),
         ];
-        (before, last) = (index, window.last.into());
         for (column, value) in columns.iter_mut().zip(row) {
             column.push(value);
         }
+        otherwise[0].1.push(min - last);
+        otherwise[1].1.push(over.wrapping_sub(half(range, window.count)));
+        (before, last) = (index, window.last.into());
     }
-    for column in &columns {
-        pack(&mut out, column)?;
+    for (at, column) in columns.iter().enumerate() {
+        let mut packed = pack(column, 0)?;
+        if let Some((_, column)) = otherwise.iter().find(|(other, _)| *other == at) {
+            let other = pack(column, OTHERWISE)?;
+            packed = if other.len() < packed.len() { other } else { packed };
+        }
+        out.0.extend_from_slice(&packed);
     }
     let crc = crc32fast::hash(&out.0);
     out.0.extend_from_slice(&crc.to_le_bytes());
@@ -114,8 +130,9 @@ pub fn decode(
     }
     let mut last = input.int("first min")?;
     let mut columns: [Column; COLUMNS] = std::array::from_fn(|_| Column::Constant(0));
-    for column in &mut columns {
-        *column = unpack(&mut input, count)?;
+    let mut told_otherwise = [false; COLUMNS];
+    for (column, otherwise) in columns.iter_mut().zip(&mut told_otherwise) {
+        (*column, *otherwise) = unpack(&mut input, count)?;
     }
     let [starts, rests, mins, maxes, lasts, sums, counts, last_mss, coverages, suspects] = &columns;
     let unit = unit_us(span_s);
@@ -125,7 +142,8 @@ pub fn decode(
     for at in 0..count {
         index = index.wrapping_add(starts.get(at));
         let start_us = index.wrapping_mul(unit).wrapping_add(rests.get(at));
-        let (min, range, count) = (last.wrapping_add(mins.get(at)), maxes.get(at), counts.get(at) as u32);
+        let min = if told_otherwise[MIN] { last.wrapping_add(mins.get(at)) } else { mins.get(at) };
+        let (range, count) = (maxes.get(at), counts.get(at) as u32);
         last = min.wrapping_add(lasts.get(at));
         if start_us < from_us || start_us >= to_us {
             continue;
@@ -136,7 +154,11 @@ pub fn decode(
             span_s,
             min: min as i32,
             max: min.wrapping_add(range) as i32,
-            sum: sums.get(at).wrapping_add(middle(min, range, count)),
+            sum: sums.get(at).wrapping_add(min.wrapping_mul(count.into())).wrapping_add(if told_otherwise[SUM] {
+                half(range, count)
+            } else {
+                0
+            }),
             count,
             last: last as i32,
             last_ms: last_mss.get(at) as u32,
@@ -147,9 +169,9 @@ pub fn decode(
     Ok(())
 }
 
-/// What the sum would be if the values lay evenly in their range.
-fn middle(min: i64, range: i64, count: u32) -> i64 {
-    min.wrapping_mul(count.into()).wrapping_add(range.wrapping_mul(count.into()) / 2)
+/// By how much a sum is over the smallest if the values lie evenly in their range.
+fn half(range: i64, count: u32) -> i64 {
+    range.wrapping_mul(count.into()) / 2
 }
 
 /// A column as it lies in memory: the smallest, the divisor, the values.
@@ -172,12 +194,14 @@ impl Column {
     }
 }
 
-fn pack(out: &mut Writer, values: &[i64]) -> Result<(), BlockError> {
+/// A column as it is written, `way` added to its tag.
+fn pack(values: &[i64], way: u8) -> Result<Vec<u8>, BlockError> {
+    let mut out = Writer::default();
     let (smallest, largest) = values.iter().fold((i64::MAX, i64::MIN), |(a, b), value| (a.min(*value), b.max(*value)));
     if smallest >= largest {
-        out.0.push(0);
+        out.0.push(way);
         out.int(if values.is_empty() { 0 } else { smallest });
-        return Ok(());
+        return Ok(out.0);
     }
     let mut above: Vec<u64> = values.iter().map(|value| value.wrapping_sub(smallest) as u64).collect();
     let by = above.iter().fold(0, |by, value| gcd(by, *value)).max(1);
@@ -191,7 +215,7 @@ fn pack(out: &mut Writer, values: &[i64]) -> Result<(), BlockError> {
         _ => (4, squeeze(&above)?),
     };
     let tag = if plain.0.len() <= packed.len() { 1 } else { tag };
-    out.0.push(tag);
+    out.0.push(tag + way);
     out.int(smallest);
     out.uint(by);
     if tag == 1 {
@@ -199,7 +223,7 @@ fn pack(out: &mut Writer, values: &[i64]) -> Result<(), BlockError> {
     } else {
         out.bytes(&packed);
     }
-    Ok(())
+    Ok(out.0)
 }
 
 fn gcd(mut a: u64, mut b: u64) -> u64 {
@@ -209,14 +233,16 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-fn unpack(input: &mut Reader<'_>, count: usize) -> Result<Column, BlockError> {
+/// A column, and whether it is told the other way.
+fn unpack(input: &mut Reader<'_>, count: usize) -> Result<(Column, bool), BlockError> {
     let tag = input.byte("column")?;
+    let (tag, otherwise) = (tag % OTHERWISE, tag >= OTHERWISE);
     let smallest = input.int("smallest")?;
     if tag == 0 {
-        return Ok(Column::Constant(smallest));
+        return Ok((Column::Constant(smallest), otherwise));
     }
     let by = input.uint("divisor")? as i64;
-    Ok(match tag {
+    let column = match tag {
         1 => {
             // A byte each at least: what cannot be there is not allocated for.
             if count > input.left() {
@@ -229,7 +255,8 @@ fn unpack(input: &mut Reader<'_>, count: usize) -> Result<Column, BlockError> {
         3 => Column::Middle(smallest, by, unsqueeze(input.bytes("column")?, count)?),
         4 => Column::Wide(smallest, by, unsqueeze(input.bytes("column")?, count)?),
         _ => return Err(input.malformed("column").into()),
-    })
+    };
+    Ok((column, otherwise))
 }
 
 /// pco's wrapped format, one chunk of one page: a standalone file says what is known here already.
