@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use medmon_cloudd::vitals::VitalsStore as _;
+use medmon_cloudd::vitals::embedded::{Embedded, Options};
 use medmon_core::noun::Vital;
 use medmon_kit::Clock;
 
-use crate::cloudd::{Cloudd, seal};
+use crate::cloudd::{Cloudd, WARD, patient, seal, ward_of_200};
 use crate::figure::{Figure, Goal};
 use crate::measure::{quantile_ms, runtime};
 
@@ -28,7 +30,94 @@ pub const BENCHES: &[super::Bench] = &[
         ],
         sustained,
     ),
+    (
+        &[
+            "cloud/day_ms",
+            "cloud/last_24_h_ms",
+            "cloud/90_days_ms",
+            "cloud/totals_200_ms",
+            "cloud/board_10000_ms",
+            "cloud/restart_s",
+        ],
+        reads,
+    ),
 ];
+
+/// How often each question is asked.
+const ASKED: usize = 200;
+const DAY_US: i64 = 1440 * MINUTE_US;
+
+/// What people ask, over HTTP on a kept connection, the median: 24 h of one vital in steps of five minutes (yesterday,
+/// and the last 24 h), 90 days in steps of an hour, yesterday's mean of 200 patients, the board of all 10,000; and how
+/// long a start takes after `kill -9`. The night's compaction is done before.
+fn reads(quick: bool) -> anyhow::Result<Vec<Figure>> {
+    let (homes, days) = if quick { (300, 3) } else { (10_000, 90) };
+    let mut cloud = Cloudd::start(homes, None)?;
+    let clock = Clock::system();
+    let now_us = clock.utc_us() / MINUTE_US * MINUTE_US;
+    let midnight = now_us / DAY_US * DAY_US;
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let mut line = cloud.connect().await?;
+        for home in 0..WARD.min(homes) {
+            let first = if home == 0 { days } else { 1 };
+            let hours = (midnight - first * DAY_US..now_us - 60 * MINUTE_US).step_by(60 * MINUTE_US as usize);
+            for (number, start_us) in hours.enumerate() {
+                line.send(home, &seal(home, number as u64 + 1, start_us, 60, ONE)).await?;
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    cloud.stop_and_start(|vitals| {
+        let options = Options { compact_after_us: -2 * DAY_US, ..Options::default() };
+        let clock = clock.clone();
+        runtime
+            .block_on(async { Embedded::open(vitals, options, clock.clone()).await?.maintain(clock.utc_us()).await })?;
+        Ok(())
+    })?;
+    let (mut day, mut today, mut long, mut totals, mut board) = Default::default();
+    runtime.block_on(async {
+        let mut line = cloud.connect().await?;
+        for home in 0..homes {
+            let first = 100_000 + u64::from(home);
+            line.send(home, &seal(home, first, now_us - 10 * MINUTE_US, 5, FIVE)).await?;
+        }
+        let at = |us: i64| medmon_api::time(us).to_string();
+        let (yesterday, today_from) = (at(midnight - DAY_US), at(midnight));
+        let vital = format!("/v1/patients/{}/vitals/heart_rate", patient(0));
+        day = ask(&mut line, &format!("{vital}?since={yesterday}&until={today_from}&step_s=300"), ASKED).await?;
+        today = ask(&mut line, &format!("{vital}?step_s=300"), ASKED).await?;
+        let since = at(midnight - days * DAY_US);
+        long = ask(&mut line, &format!("{vital}?since={since}&until={today_from}&step_s=3600"), ASKED).await?;
+        let ward = ward_of_200();
+        let path = format!("/v1/vitals/heart_rate/totals?ward={ward}&since={yesterday}&until={today_from}");
+        totals = ask(&mut line, &path, ASKED).await?;
+        board = ask(&mut line, "/v1/board", if quick { 3 } else { 20 }).await?;
+        anyhow::Ok(())
+    })?;
+    let restart = cloud.kill_and_start()?.as_secs_f64();
+    Ok(vec![
+        Figure::new("cloud/day_ms", day, "ms").goal(Goal::AtMost(0.7)).beside("Prometheus (PEERS.md)", 0.63),
+        Figure::new("cloud/last_24_h_ms", today, "ms").goal(Goal::AtMost(0.7)),
+        Figure::new("cloud/90_days_ms", long, "ms").goal(Goal::AtMost(10.0)),
+        Figure::new("cloud/totals_200_ms", totals, "ms")
+            .goal(Goal::AtMost(2.0))
+            .beside("VictoriaMetrics (PEERS.md)", 5.1),
+        Figure::new("cloud/board_10000_ms", board, "ms").goal(Goal::AtMost(20.0)),
+        Figure::new("cloud/restart_s", restart, "s").goal(Goal::AtMost(2.0)),
+    ])
+}
+
+/// The median time of an answer, ms.
+async fn ask(line: &mut crate::cloudd::Line, path: &str, times: usize) -> anyhow::Result<f64> {
+    let mut took = Vec::with_capacity(times);
+    for _ in 0..times {
+        let began = Instant::now();
+        line.get(path).await?;
+        took.push(began.elapsed());
+    }
+    Ok(quantile_ms(&mut took, 0.5))
+}
 
 /// A home's five minutes as the peers were measured: 21 windows of five statistics.
 const FIVE: &[Vital] =

@@ -10,6 +10,7 @@ use medmon_core::noun::{Envelope, Vital, Window};
 use medmon_core::wire::envelope;
 use medmon_kit::Clock;
 use rusqlite::{Connection, params};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -20,7 +21,9 @@ use crate::measure;
 /// Patience with a start.
 const LIMIT: Duration = Duration::from_secs(60);
 /// When the homes were bound, µs before the start.
-const BOUND_US: i64 = 40 * 86_400_000_000;
+const BOUND_US: i64 = 100 * 86_400_000_000;
+/// The first homes are a ward of their own.
+pub const WARD: u32 = 200;
 
 /// A running cloud with its own folder; killed when dropped.
 pub struct Cloudd {
@@ -52,9 +55,15 @@ impl Cloudd {
         Ok(began.elapsed())
     }
 
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Stops it in order, does something to its files, and starts it again.
+    pub fn stop_and_start(&mut self, between: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        self.child.wait()?;
+        between(&self.folder.path().join("vitals"))?;
+        self.child = run(self.folder.path(), self.port, self.core)?.0.take();
+        Ok(())
     }
 
     /// How many homes.
@@ -163,7 +172,12 @@ fn fill(records: &Path, homes: u32) -> anyhow::Result<()> {
     let tx = db.transaction()?;
     let site: Vec<u8> = tx.query_row("SELECT id FROM site", [], |row| row.get(0))?;
     let ward: Vec<u8> = tx.query_row("SELECT id FROM ward", [], |row| row.get(0))?;
+    let small = ward_of_200().into_bytes();
     let now_us = Clock::system().utc_us();
+    tx.execute(
+        "INSERT INTO ward (id, site, name, created_us) VALUES (?1, ?2, '200', ?3)",
+        params![small, site, now_us],
+    )?;
     let from_us = now_us - BOUND_US;
     let nurse = token_hash(&nurse()).context("a token")?;
     tx.execute(
@@ -181,7 +195,13 @@ fn fill(records: &Path, homes: u32) -> anyhow::Result<()> {
             "INSERT INTO patient (id, site, ward, name, nickname, birth_year, language, time_zone, created_us)
              VALUES (?1, ?2, ?3, ?4, 'x', 1941, 'fr', 'Europe/Paris', ?5)",
         )?
-        .execute(params![patient, site, ward, format!("PATIENT {home:06}"), from_us])?;
+        .execute(params![
+            patient,
+            site,
+            if home < WARD { &small[..] } else { &ward },
+            format!("PATIENT {home:06}"),
+            from_us
+        ])?;
         tx.prepare_cached(
             "INSERT INTO assignment (epoch, site, gateway, patient, subject, from_us, binding)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'confirmed')",
@@ -198,6 +218,11 @@ fn fill(records: &Path, homes: u32) -> anyhow::Result<()> {
 
 fn nurse() -> String {
     format!("mm_{:064x}", u128::MAX)
+}
+
+/// The ward of the first homes.
+pub fn ward_of_200() -> Uuid {
+    id(6, 0)
 }
 
 /// The patient of a home.

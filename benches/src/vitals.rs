@@ -35,6 +35,7 @@ pub const BENCHES: &[Bench] = &[
         ward,
     ),
     (&["vitals/start_s", "vitals/newest_mib"], start),
+    (&["vitals/hour_of_100k_mib", "vitals/hour_of_100k_settled_s"], hour_of_100k),
 ];
 
 const SECOND: i64 = 1_000_000;
@@ -241,6 +242,43 @@ fn start(quick: bool) -> anyhow::Result<Vec<Figure>> {
         Ok(vec![
             Figure::new("vitals/start_s", measure::best(times, |time| *time)?, "s").goal(Goal::AtMost(2.0)),
             Figure::new("vitals/newest_mib", newest as f64 / f64::from(1 << 20), "MiB"),
+        ])
+    })
+}
+
+/// What this process holds, MiB.
+fn rss_mib() -> anyhow::Result<f64> {
+    let pages = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: f64 = pages.split(' ').nth(1).unwrap_or_default().parse()?;
+    Ok(pages * rustix::param::page_size() as f64 / f64::from(1 << 20))
+}
+
+/// An hour of 100,000 patients with four vitals, 60 windows each, in memory with their newest windows; then settled.
+fn hour_of_100k(quick: bool) -> anyhow::Result<Vec<Figure>> {
+    let patients: u128 = if quick { 1000 } else { 100_000 };
+    let folder = measure::folder()?;
+    let body = body(0);
+    measure::runtime()?.block_on(async {
+        let store = Embedded::open(folder.path(), Options::default(), Clock::scaled(0.0, T0 + HOUR)).await?;
+        let before = rss_mib()?;
+        let vitals = [Vital::HEART_RATE, Vital::ACTIVITY, Vital::POSTURE, Vital::TEMPERATURE];
+        for minute in 0..60 {
+            for patient in 0..patients {
+                let of = |vital: &Vital| Window {
+                    vital: *vital,
+                    start_us: T0 + minute * MINUTE,
+                    ..body[0][(minute as usize + patient as usize) % 1440].clone()
+                };
+                let windows = vitals.iter().map(of).collect();
+                store.take(1, vec![Batch { subject: subject(patient), windows, gaps: Vec::new() }]).await?;
+            }
+        }
+        let held = rss_mib()? - before;
+        let begun = Instant::now();
+        anyhow::ensure!(store.settle(1).await?, "somebody else has the files");
+        Ok(vec![
+            Figure::new("vitals/hour_of_100k_mib", held, "MiB").goal(Goal::AtMost(600.0)),
+            Figure::new("vitals/hour_of_100k_settled_s", begun.elapsed().as_secs_f64(), "s"),
         ])
     })
 }

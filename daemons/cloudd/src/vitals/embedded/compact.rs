@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use medmon_core::noun::{UtcUs, Window};
 
@@ -11,16 +12,27 @@ use super::layout::Chunk;
 use super::month::MonthWriter;
 use super::{Fault, Store, file, hot, merge, month, parts};
 
+/// How long maintenance rests after an error (µs).
+const REST_US: UtcUs = 600_000_000;
+
 impl Store {
-    /// Does what is due. One file that cannot be changed does not stop the others; the first error is told.
+    /// Does what is due. One file that cannot be changed does not stop the others; the first error is told, and then
+    /// nothing is tried for a while: a night's work would be done in vain again and again.
     pub(super) fn maintain(&self, now_us: UtcUs) -> Result<(), Fault> {
-        let mut first = Ok(());
-        let due = |day: &Day| day.start_us().saturating_add(DAY_US + self.options.compact_after_us) <= now_us;
-        for day in self.layout().days().into_iter().filter(due) {
-            let Some(_lock) = self.try_lock()? else { return first };
-            first = first.and(self.compact(day));
+        if (0..REST_US).contains(&self.resting_us.load(Ordering::Relaxed).saturating_sub(now_us)) {
+            return Ok(());
         }
-        first.and(self.keep(now_us))
+        let due = |day: &Day| day.start_us().saturating_add(DAY_US + self.options.compact_after_us) <= now_us;
+        let mut done = Ok(());
+        for day in self.layout().days().into_iter().filter(due) {
+            let Some(_lock) = self.try_lock()? else { return done };
+            done = done.and(self.compact(day));
+        }
+        done = done.and(self.keep(now_us));
+        if done.is_err() {
+            self.resting_us.store(now_us.saturating_add(REST_US - 1), Ordering::Relaxed);
+        }
+        done
     }
 
     /// Takes a hot file into its months. Killed anywhere, it goes on where it was: a month says what it has.

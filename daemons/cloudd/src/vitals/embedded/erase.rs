@@ -6,15 +6,15 @@ use super::{Fault, Store, hot, month};
 
 impl Store {
     pub(super) fn erase(&self, subject: Uuid) -> Result<(), Fault> {
-        self.catalogue.begin_erasing(subject)?;
         let _lock = self.lock()?;
+        self.catalogue.begin_erasing(subject)?;
         let layout = self.layout();
         layout.segments.values().for_each(|table| table.erase(subject));
         self.recent.erase(subject);
         for day in layout.days() {
             let chunks = layout.chunks.iter().filter(|chunk| chunk.day == day);
             let segments: Vec<u64> = chunks.map(|chunk| chunk.segment).collect();
-            self.when_free(|| hot::erase(&day.path(&self.folder), &segments, subject))?;
+            self.when_free(|| hot::erase(&day.path(&self.folder), &segments, layout.settled, subject))?;
         }
         for month in layout.months.keys() {
             self.when_free(|| month::erase(&month.path(&self.folder), subject))?;

@@ -17,6 +17,9 @@ const IDLE: usize = 64;
 /// Statements that a reader keeps prepared: those of a read are few, the same for every file of a kind.
 const STATEMENTS: usize = 16;
 
+/// What SQLite keeps beside a file, by the end of its name.
+pub const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// How a file is laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -30,8 +33,18 @@ pub struct Kind {
 /// The layout of every file of this release.
 const VERSION: i64 = 1;
 
+/// Whether a file was made to its end. Opens it to write: a kill may have left something to roll back, which no reader
+/// can.
+pub fn is_made(path: &Path) -> Result<bool, Fault> {
+    let look = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        version(&Connection::open_with_flags(path, flags)?)
+    };
+    Ok(look().map_err(Fault::sqlite(path))? > 0)
+}
+
 /// The version of a file's layout; 0 = it was not made to the end.
-pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
@@ -72,11 +85,11 @@ pub fn writer(path: &Path, kind: Kind, max_bytes: Option<u64>) -> Result<Connect
 /// Everything that is committed goes into the file itself, and onto the disk. Needs to wait for readers.
 pub fn checkpoint(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let run = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    let busy = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None);
-    match run().map_err(Fault::sqlite(path))? {
-        false => Ok(()),
-        true => Err(Fault::sqlite(path)(busy())),
+    if run().map_err(Fault::sqlite(path))? {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(Fault::sqlite(path)(rusqlite::Error::SqliteFailure(busy, None)));
     }
+    Ok(())
 }
 
 /// Brings what it can into the file without waiting for anybody: most of the work before a [`checkpoint`].
@@ -93,8 +106,7 @@ pub fn remove(path: &Path) -> Result<(), Fault> {
 
 /// Removes what SQLite keeps beside a file, which must have been checkpointed.
 pub fn remove_log(path: &Path) -> Result<(), Fault> {
-    gone(&beside(path, "-wal"))?;
-    gone(&beside(path, "-shm"))
+    BESIDE.iter().try_for_each(|end| gone(&beside(path, end)))
 }
 
 fn gone(path: &Path) -> Result<(), Fault> {

@@ -93,12 +93,11 @@ pub fn windows(
     Ok(())
 }
 
+/// Sealed parts by the segment that brought them.
+pub type Bodies = Vec<(u64, Vec<u8>)>;
+
 /// The first series after `after`, and the parts of it that `segments` brought.
-pub fn next(
-    connection: &Connection,
-    path: &Path,
-    segments: &mut [Run],
-) -> Result<Option<(Series, Vec<(u64, Vec<u8>)>)>, Fault> {
+pub fn next(connection: &Connection, path: &Path, segments: &mut [Run]) -> Result<Option<(Series, Bodies)>, Fault> {
     for run in segments.iter_mut() {
         run.fill(connection).map_err(Fault::sqlite(path))?;
     }
@@ -155,9 +154,11 @@ impl Run {
     }
 }
 
-/// Erases one subject from what `segments` brought.
-pub fn erase(path: &Path, segments: &[u64], subject: Uuid) -> Result<(), Fault> {
+/// Erases one subject from what `segments` brought, and everything that no catalogue names: what is behind `settled`.
+pub fn erase(path: &Path, segments: &[u64], settled: u64, subject: Uuid) -> Result<(), Fault> {
     let connection = file::writer(path, KIND, None)?;
+    let unnamed = connection.execute("DELETE FROM part WHERE segment > ?1", [settled as i64]);
+    unnamed.map_err(Fault::sqlite(path))?;
     for segment in segments {
         let sql = "DELETE FROM part WHERE segment = ?1 AND subject = ?2";
         let deleted = connection.execute(sql, params![*segment as i64, subject.as_bytes()]);

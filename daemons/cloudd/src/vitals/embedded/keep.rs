@@ -119,7 +119,7 @@ fn whole(totals: &[Total]) -> Total {
 
 /// Windows of a day in quarters of an hour, if they are finer and fit in.
 fn coarse(series: Series, windows: Vec<Window>) -> (Series, Vec<Window>) {
-    if series.span_s == 0 || series.span_s >= COARSE_S || COARSE_S % series.span_s != 0 {
+    if series.span_s == 0 || series.span_s >= COARSE_S || !COARSE_S.is_multiple_of(series.span_s) {
         return (series, windows);
     }
     let step_us = i64::from(COARSE_S) * 1_000_000;

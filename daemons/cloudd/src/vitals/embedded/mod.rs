@@ -177,6 +177,8 @@ struct Store {
     gate: RwLock<()>,
     /// The day whose holes were last looked through for those to let go.
     gaps_kept: AtomicI64,
+    /// Until when maintenance rests, µs UTC.
+    resting_us: AtomicI64,
 }
 
 impl Embedded {
@@ -279,8 +281,8 @@ impl Store {
         let catalogue = Catalogue::open(&folder, options.max_bytes)?;
         let (readers, recent) = (Readers::default(), Recent::default());
         catalogue.newest(|subject, vital, tail| recent.put(subject, vital, tail))?;
-        let (layout, gate, gaps_kept) = Default::default();
-        let store = Self { folder, options, clock, catalogue, readers, recent, layout, gate, gaps_kept };
+        let (layout, gate, gaps_kept, resting_us) = Default::default();
+        let store = Self { folder, options, clock, catalogue, readers, recent, layout, gate, gaps_kept, resting_us };
         let lock = store.lock()?;
         store.find()?;
         drop(lock);
@@ -296,9 +298,7 @@ impl Store {
         let mut taken: BTreeMap<Month, HashSet<(Day, u64)>> = BTreeMap::new();
         for month in self.files("months", Month::parse)? {
             let path = month.path(&self.folder);
-            let made = self.readers.with(&path, |db| file::version(db).map_err(Fault::sqlite(&path)));
-            if made? == 0 {
-                self.readers.forget(&path);
+            if !file::is_made(&path)? {
                 file::remove(&path)?;
                 continue;
             }
@@ -340,10 +340,8 @@ impl Store {
             let entry = entry.map_err(Fault::io(&folder))?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            let orphan = ["-wal", "-shm"]
-                .iter()
-                .filter_map(|end| name.strip_suffix(end))
-                .any(|file| !folder.join(file).exists());
+            let orphan =
+                file::BESIDE.iter().filter_map(|end| name.strip_suffix(end)).any(|file| !folder.join(file).exists());
             if let Some(key) = parse(name) {
                 found.push(key);
             } else if name.contains(keep::HALF_MADE) || orphan {
