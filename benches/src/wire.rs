@@ -15,7 +15,7 @@ use crate::figure::{Figure, Goal};
 pub const BENCHES: &[Bench] = &[(&["wire/bytes_per_sample_5min", "wire/bytes_per_sample_60min"], sizes)];
 
 /// 2026-11-24 00:00 UTC.
-const MIDNIGHT_US: i64 = 1_795_478_400_000_000;
+pub const MIDNIGHT_US: i64 = 1_795_478_400_000_000;
 /// Statistics of a window: min, max, sum, count, last. Each is a sample.
 const SAMPLES: usize = 5;
 
@@ -47,7 +47,7 @@ fn sizes(quick: bool) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// Windows by the envelope they travel in: that of the interval in which they end, by series.
-fn spans(windows: &[Window], minutes: i64) -> Vec<Vec<Window>> {
+pub fn spans(windows: &[Window], minutes: i64) -> Vec<Vec<Window>> {
     let mut spans: BTreeMap<i64, Vec<Window>> = BTreeMap::new();
     for window in windows {
         let end_us = window.end_us() - MIDNIGHT_US - 1;
@@ -57,7 +57,7 @@ fn spans(windows: &[Window], minutes: i64) -> Vec<Vec<Window>> {
 }
 
 /// A day of a virtual patient, by series.
-fn day(seed: u64) -> Vec<Window> {
+pub fn day(seed: u64) -> Vec<Window> {
     let signals = Signals::new(seed, &[]);
     let mut windows: BTreeMap<(Vital, i64), Window> = BTreeMap::new();
     let mut add = |vital: Vital, t: f64, stored: i32| {
@@ -96,7 +96,7 @@ fn day(seed: u64) -> Vec<Window> {
 }
 
 /// A `WriteRequest` of remote write 1.0 by hand: series of labels and of (value, ms) samples.
-fn remote_write(subject: Uuid, windows: &[Window]) -> anyhow::Result<Vec<u8>> {
+pub fn remote_write(subject: Uuid, windows: &[Window]) -> anyhow::Result<Vec<u8>> {
     let mut request = Vec::new();
     for series in windows.chunk_by(|a, b| a.vital == b.vital) {
         for (index, statistic) in ["min", "max", "sum", "count", "last"].into_iter().enumerate() {

@@ -9,7 +9,7 @@ use medmon_api::assignment::Assignment;
 use medmon_api::gateway::{Enrol, Heartbeat, Lane, NewGateway};
 use medmon_api::patient::{NewPatient, Patient};
 use medmon_api::ward::{NewWard, Ward};
-use medmon_cloudd::config::SmsConfig;
+use medmon_cloudd::config::{SmsConfig, VitalsConfig};
 use medmon_cloudd::{CloudConfig, Running, run};
 use medmon_core::noun::alert::Raised;
 use medmon_core::noun::{
@@ -37,11 +37,22 @@ pub struct World {
     pub nurse: Client,
     pub ward: Ward,
     pub sms: SmsConfig,
+    pub vitals: VitalsConfig,
 }
 
 pub async fn start(folder: &Path, clock: &Clock, shutdown: &CancellationToken, sms: &SmsConfig) -> Running {
-    let (listen, data_dir, sms) = ("127.0.0.1:0".into(), folder.into(), sms.clone());
-    let config = CloudConfig { listen, data_dir, sms, ..CloudConfig::default() };
+    start_on(folder, clock, shutdown, sms, &VitalsConfig::default()).await
+}
+
+async fn start_on(
+    folder: &Path,
+    clock: &Clock,
+    shutdown: &CancellationToken,
+    sms: &SmsConfig,
+    vitals: &VitalsConfig,
+) -> Running {
+    let (listen, data_dir, sms, vitals) = ("127.0.0.1:0".into(), folder.into(), sms.clone(), vitals.clone());
+    let config = CloudConfig { listen, data_dir, sms, vitals, ..CloudConfig::default() };
     run(config, clock.clone(), shutdown.clone()).await.unwrap()
 }
 
@@ -52,16 +63,21 @@ impl World {
 
     /// With a clock that runs `speed` times as fast, and something that carries texts.
     pub async fn with(speed: f64, sms: SmsConfig) -> Self {
+        Self::on(speed, sms, VitalsConfig::default()).await
+    }
+
+    /// The same, with its vitals where `vitals` says.
+    pub async fn on(speed: f64, sms: SmsConfig, vitals: VitalsConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::scaled(speed, T0);
         let shutdown = CancellationToken::new();
-        let running = start(folder.path(), &clock, &shutdown, &sms).await;
+        let running = start_on(folder.path(), &clock, &shutdown, &sms, &vitals).await;
         let admin = client(&running, Role::Admin, None, None).await;
         let new = NewWard { name: "Les Tilleuls".into(), on_call_phone: Some("+33 1 23 45 67 89".into()) };
         let ward = admin.add_ward(&new).await.unwrap();
         let doctor = client(&running, Role::Doctor, None, None).await;
         let nurse = client(&running, Role::Nurse, Some(&ward.name), None).await;
-        Self { folder, clock, shutdown, running, admin, doctor, nurse, ward, sms }
+        Self { folder, clock, shutdown, running, admin, doctor, nurse, ward, sms, vitals }
     }
 
     pub async fn client(&self, role: Role, ward: Option<&str>, patient: Option<Uuid>) -> Client {
@@ -103,7 +119,7 @@ impl World {
         self.running.finished().await.unwrap();
         away(&self.clock);
         self.shutdown = CancellationToken::new();
-        self.running = start(self.folder.path(), &self.clock, &self.shutdown, &self.sms).await;
+        self.running = start_on(self.folder.path(), &self.clock, &self.shutdown, &self.sms, &self.vitals).await;
         self.admin = client(&self.running, Role::Admin, None, None).await;
         self.doctor = client(&self.running, Role::Doctor, None, None).await;
         self.nurse = client(&self.running, Role::Nurse, Some(&self.ward.name), None).await;
