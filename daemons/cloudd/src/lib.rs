@@ -134,7 +134,7 @@ impl Cloud {
         let journal = Journal::open(&data_dir.join("journal"), &records, clock.mono_us()).await;
         let journal = Arc::new(journal.map_err(|error| StartError::Store(Box::new(error)))?);
         let mut metrics = Metrics::default();
-        let vitals = open_vitals(config, &journal, &clock, &mut metrics).await;
+        let vitals = open_vitals(config, &records, &journal, &clock, &mut metrics).await;
         let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
         let given = journal.replay(vitals.as_ref()).await.map_err(|error| StartError::Store(Box::new(error)))?;
         tracing::info!(envelopes = given, "the journal gave the vitals store what was not settled");
@@ -238,6 +238,7 @@ async fn open_records(data_dir: &Path, clock: &Clock) -> Result<Records, StartEr
 /// The vitals store that is configured.
 async fn open_vitals(
     config: &CloudConfig,
+    records: &Records,
     journal: &Arc<Journal>,
     clock: &Clock,
     metrics: &mut Metrics,
@@ -258,6 +259,7 @@ async fn open_vitals(
     let beside = Beside { late, old, replay: Arc::clone(journal) as _, clock: clock.clone() };
     let store = Prometheus::open(&folder.join("prometheus"), &target, beside)?;
     metrics.register(|registry| store.register(registry));
+    store.keep_limits(records.clone());
     Ok(Arc::new(store))
 }
 

@@ -63,4 +63,16 @@ async fn envelopes_are_stored_while_the_server_is_away_and_there_when_it_is_back
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     windows(&world, subject, 3).await;
+    // For rules on the server: the limits of everybody who is monitored.
+    let query = format!("count(last_over_time(medmon_limit{{subject=\"{subject}\"}}[1d]))");
+    let at_s = world.clock.utc_us() / 1_000_000;
+    let ask = async || {
+        let url = format!("{}/api/v1/query?query={query}&time={at_s}", server.url());
+        reqwest::get(url).await.unwrap().text().await.unwrap()
+    };
+    let limits = medmon_core::noun::Limits::default().iter().count();
+    while !ask().await.contains(&format!("\"{limits}\"")) {
+        assert!(began.elapsed() < Duration::from_secs(90), "{}", ask().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

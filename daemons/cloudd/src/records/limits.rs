@@ -9,7 +9,7 @@ use medmon_core::noun::{Action, Limits};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{Tx, assignment, gateway, json, key, maybe, ward};
+use super::{Tx, all, assignment, gateway, json, key, maybe, ward};
 use crate::refusal::{Refusal, conflict};
 
 /// The keys that were set, by name.
@@ -38,6 +38,13 @@ fn newest(db: &Connection, patient: Uuid) -> Result<Newest, Refusal> {
 /// The limits in the core's form. Keys that this release does not know are left out.
 pub fn of(db: &Connection, patient: Uuid) -> Result<Limits, Refusal> {
     thresholds(&newest(db, patient)?.set)
+}
+
+/// The limits of everybody who is monitored, by the subject of the open assignment.
+pub fn of_all(db: &Connection) -> Result<Vec<(Uuid, Limits)>, Refusal> {
+    let sql = "SELECT subject, patient FROM assignment WHERE to_us IS NULL ORDER BY subject";
+    let open = all(db, sql, [], |row| Ok((Uuid::from_bytes(row.get(0)?), Uuid::from_bytes(row.get(1)?))))?;
+    open.into_iter().map(|(subject, patient)| Ok((subject, of(db, patient)?))).collect()
 }
 
 /// The limits as people see them.

@@ -12,6 +12,7 @@
 mod archive;
 mod client;
 mod layout;
+mod limits;
 mod read;
 mod send;
 mod wire;
@@ -35,6 +36,7 @@ use uuid::Uuid;
 use super::recent::Recent;
 use super::{Batch, Caps, Total, VitalsError, VitalsStore};
 use crate::journal::Journal;
+use crate::records::Records;
 use client::{Client, Server};
 use layout::{Places, What};
 
@@ -219,22 +221,9 @@ impl Prometheus {
         registry.register("vitals_refused", "Parts that the server refused for a reason of its own", refused);
     }
 
-    /// Writes limits as series: subject, vital, key, value in the vital's unit. Rules on the server compare with them.
-    pub async fn write_limits(&self, rows: &[(Uuid, Vital, &str, f64)]) -> Result<(), VitalsError> {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|(subject, vital, key, value)| {
-                let labels = vec![
-                    ("__name__", "medmon_limit".to_owned()),
-                    ("limit", (*key).to_owned()),
-                    ("subject", subject.to_string()),
-                    ("vital", vital.to_string()),
-                ];
-                (labels, *value)
-            })
-            .collect();
-        let body = wire::gauges(&rows, self.inner.clock.utc_us() / 1000);
-        self.inner.client.write(body).await.map_err(read::store)
+    /// Writes the limits of `records` as series, for as long as this store is open.
+    pub fn keep_limits(&self, records: Records) {
+        tokio::spawn(limits::run(Arc::clone(&self.inner), records, self.ended.clone()));
     }
 }
 

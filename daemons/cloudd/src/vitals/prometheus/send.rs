@@ -70,7 +70,11 @@ async fn step(inner: &Arc<Inner>) -> Result<bool, VitalsError> {
     if !inner.state().connected {
         connect(inner).await?;
     }
-    let (segment, offset) = inner.state().cursor;
+    let ((segment, offset), closed) = {
+        let state = inner.state();
+        // Before it is read: what was closed only after may have more than was read.
+        (state.cursor, state.closed >= state.cursor.0)
+    };
     let replay = Arc::clone(&inner.replay);
     let read = tokio::task::spawn_blocking(move || {
         let (segments, active) = replay.segments()?;
@@ -93,8 +97,7 @@ async fn step(inner: &Arc<Inner>) -> Result<bool, VitalsError> {
         return Ok(true);
     }
     let mut state = inner.state();
-    let closed = state.closed >= segment || active > segment;
-    if closed && state.cursor == (segment, offset) {
+    if (closed || active > segment) && state.cursor == (segment, offset) {
         state.done.insert(segment, inner.clock.mono_us());
         state.cursor = (segment + 1, 0);
         return Ok(true);

@@ -35,7 +35,7 @@ pub fn body(items: &[(Item, i64)]) -> Vec<u8> {
 }
 
 /// The body that says one value for each set of labels, all at `at_ms`.
-pub fn gauges(rows: &[(Vec<(&str, String)>, f64)], at_ms: i64) -> Vec<u8> {
+pub fn gauges<const N: usize>(rows: &[([(&str, String); N], f64)], at_ms: i64) -> Vec<u8> {
     let mut request = Vec::new();
     for (labels, value) in rows {
         let mut one = Vec::new();
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_series_is_laid_out_as_the_specification_says() {
-        let packed = gauges(&[(vec![("__name__", "up".into())], 1.0)], 300);
+        let packed = gauges(&[([("__name__", "up".into())], 1.0)], 300);
         let request = snap::raw::Decoder::new().decompress_vec(&packed).unwrap();
         let label = [&[10, 14, 10, 8][..], b"__name__", &[18, 2], b"up"].concat();
         let sample = [&[18, 12, 9][..], &1f64.to_le_bytes(), &[16, 0xac, 2]].concat();
