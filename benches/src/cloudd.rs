@@ -133,7 +133,6 @@ fn run(folder: &Path, port: u16, core: Option<&str>) -> anyhow::Result<Started> 
         .args(&line[1..])
         .env("MEDMON_CLOUD__DATA_DIR", folder)
         .env("MEDMON_CLOUD__LISTEN", format!("127.0.0.1:{port}"))
-        .env("MEDMON_CLOUD__VITALS__SEGMENT_S", "20")
         .env("MEDMON_CONFIG", "/dev/null")
         .env("RUST_LOG", "error")
         .stdin(Stdio::null())

@@ -3,10 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use medmon_api::PageQuery;
 use medmon_api::alert::Alert;
-use medmon_api::board::{Board, BoardGateway, BoardRow, Counts, Section};
-use medmon_api::patient::{Patient, PatientQuery};
+use medmon_api::board::{Board, BoardRow, Counts, Section};
+use medmon_api::feeling::Feeling;
 use medmon_api::time;
 use medmon_core::noun::{Action, Binding, Class, Condition, Priority, Settings, UtcUs};
 use rusqlite::Connection;
@@ -14,7 +13,8 @@ use uuid::Uuid;
 
 use crate::Cloud;
 use crate::alerts;
-use crate::records::{Caller, alert, assignment, device, feeling, gateway, patient, ward};
+use crate::records::board::{self, BoardPatient};
+use crate::records::{Caller, alert, feeling, ward};
 use crate::refusal::Refusal;
 use crate::vitals::recent::latest;
 
@@ -66,66 +66,42 @@ fn drafts(
             open.entry(patient).or_default().extend(alerts::show(db, caller, &row)?);
         }
     }
+    let feelings = feeling::newest(db, caller.now_us - FEELING_US)?;
     let mut drafts = Vec::new();
-    let mut page = PageQuery { limit: Some(medmon_api::page::MAX_LIMIT), cursor: None };
-    loop {
-        let query = PatientQuery { ward: asked, archived: None };
-        let patients = patient::list(db, caller, &query, &page)?;
-        for record in patients.items {
-            // The list admits whoever may read a name; the board shows figures.
-            if caller.can(Action::ReadVitals, &patient::resource(&record)) {
-                let alerts = open.remove(&record.id).unwrap_or_default();
-                drafts.push(draft(db, caller, record, alerts)?);
-            }
-        }
-        match patients.next {
-            Some(next) => page.cursor = Some(next),
-            None => return Ok((site.name, ward_name, drafts)),
+    for patient in board::patients(db, caller, asked)? {
+        // Whoever may read a name finds it in the list; the board shows figures.
+        if caller.can(Action::ReadVitals, &patient.resource) {
+            let alerts = open.remove(&patient.id).unwrap_or_default();
+            let may_feel = caller.can(Action::ReadFeelings, &patient.resource);
+            let feeling = feelings.get(&patient.id).filter(|_| may_feel).cloned();
+            drafts.push(draft(patient, alerts, feeling));
         }
     }
+    Ok((site.name, ward_name, drafts))
 }
 
-fn draft(db: &Connection, caller: &Caller, record: Patient, mut alerts: Vec<Alert>) -> Result<Draft, Refusal> {
+fn draft(patient: BoardPatient, mut alerts: Vec<Alert>, feeling: Option<Feeling>) -> Draft {
     // The patient before the equipment: a silent sensor must not lend its priority to a lesser alarm of the body.
     alerts.sort_by_key(|alert| {
         let answered = alert.acknowledged_ward.is_some();
         (exercise(alert), answered, alert.class, Reverse(alert.priority), alert.raised_at)
     });
-    let open = assignment::open_of_patient(db, record.id)?;
-    let gateway = match &open {
-        None => None,
-        Some(open) => {
-            let row = gateway::get(db, open.gateway)?;
-            Some(BoardGateway {
-                id: row.id,
-                name: row.name,
-                binding: open.binding,
-                since: time(open.from_us),
-                last_heard_at: row.last_heard_at,
-                heard_age_s: row.last_heard_at.map(|at| age_s(at, caller.now_us)),
-                clock: row.heartbeat.map(|beat| beat.clock),
-                settings: row.settings,
-            })
-        }
-    };
-    let feelings = caller.can(Action::ReadFeelings, &patient::resource(&record));
-    let feeling = if feelings { feeling::newest(db, record.id, caller.now_us - FEELING_US)? } else { None };
-    Ok(Draft {
-        settings: Settings { cadences: device::cadences(db, record.id)?, ..Settings::default() },
-        subject: open.map(|open| open.subject),
+    Draft {
+        settings: Settings { cadences: patient.cadences, ..Settings::default() },
+        subject: patient.subject,
         row: BoardRow {
-            patient: record.id,
-            name: record.name,
-            birth_year: record.birth_year,
-            time_zone: record.time_zone,
-            ward: record.ward,
+            patient: patient.id,
+            name: patient.name,
+            birth_year: patient.birth_year,
+            time_zone: patient.time_zone,
+            ward: patient.resource.ward,
             section: Section::Calm,
             vitals: Vec::new(),
             alerts,
-            gateway,
+            gateway: patient.gateway,
             feeling,
         },
-    })
+    }
 }
 
 /// An exercise is shown and moves nobody's row, unless nobody answered and it has become worse.
@@ -180,8 +156,4 @@ fn counts(rows: &[BoardRow]) -> Counts {
         }
     }
     counts
-}
-
-fn age_s(at: jiff::Timestamp, now_us: UtcUs) -> u64 {
-    (now_us - at.as_microsecond()).max(0) as u64 / 1_000_000
 }

@@ -130,6 +130,8 @@ async fn two_boxes_under_one_install_are_frozen_and_the_ward_is_told() {
     let code = world.admin.gateway_code(home.id).await.unwrap().code;
     let install = Uuid::now_v7();
     let nobody = world.admin.with_token(None).unwrap();
+    let same = medmon_api::gateway::Enrol { code: code.clone(), install: home.install };
+    assert!(nobody.enrol(&same).await.unwrap_err().to_string().contains("forked"), "it stays frozen under its old id");
     let enrolled = nobody.enrol(&medmon_api::gateway::Enrol { code, install }).await.unwrap();
     let home = common::Home { install, token: enrolled.token, ..home }.at(&world);
     assert_eq!(home.send(&[home.envelope(1, 9, &[71])]).await, [Verdict::Stored]);

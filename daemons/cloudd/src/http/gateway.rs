@@ -164,13 +164,15 @@ pub async fn heartbeat(
         answer(tx.db, gateway, now_us)
     };
     let (answer, install) = app.write(who.caller, work).await?;
-    let held = install.map(|install| app.journal.ledger.of(install)).unwrap_or_default().into_iter();
-    let held = held.map(|(stream, held)| StreamHeld {
-        stream,
-        high: held.high(),
-        holes: held.holes().take(MAX_HOLES).collect(),
-    });
-    Ok(Json(HeartbeatAnswer { held: held.collect(), ..answer }))
+    let mut held: Vec<StreamHeld> = Vec::new();
+    for (stream, known) in install.map(|install| app.journal.ledger.of(install)).unwrap_or_default() {
+        held.push(StreamHeld { stream, high: known.high(), holes: known.holes().take(MAX_HOLES).collect() });
+    }
+    // Nothing at all is said, too: after a restore all of it has to come again.
+    if held.is_empty() && install.is_some() {
+        held.push(StreamHeld::default());
+    }
+    Ok(Json(HeartbeatAnswer { held, ..answer }))
 }
 
 /// Whom this gateway is about to text, as they are known here now. Only a newer epoch forbids the text.

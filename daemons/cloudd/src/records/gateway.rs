@@ -94,6 +94,10 @@ pub fn by_code(db: &Connection, enrol: &Enrol, now_us: UtcUs) -> Result<Gateway,
 /// Takes an install in. The token of whatever was this gateway before ends.
 pub fn enrol(tx: &Tx<'_>, enrol: &Enrol) -> Result<(Uuid, Secret), Refusal> {
     let row = by_code(tx.db, enrol, tx.now_us())?;
+    if row.frozen_at.is_some() && row.install == Some(enrol.install) {
+        let remedy = "two boxes have this install; this box takes a new one and enrols again";
+        return Err(Refusal::Conflict(format!("{}: {remedy}", forks::REASON)));
+    }
     if row.install.is_some_and(|before| before != enrol.install) {
         forks::end(tx, row.id)?;
     }
@@ -188,9 +192,9 @@ pub fn heartbeat(tx: &Tx<'_>, id: Uuid, beat: &Heartbeat) -> Result<(), Refusal>
     pages(tx, id, beat)?;
     let before = in_force(tx.db, id)?;
     let text = serde_json::to_string(beat).map_err(Refusal::internal)?;
-    let sql = "UPDATE gateway SET heartbeat = ?2, in_force_version = ?3 WHERE id = ?1";
+    let sql = "UPDATE gateway SET heartbeat = ?2, in_force_version = ?3, clock = ?4 WHERE id = ?1";
     let version = i64::try_from(beat.settings_version).unwrap_or(0);
-    changed_one(tx.db.execute(sql, params![key(id), text, version])?)?;
+    changed_one(tx.db.execute(sql, params![key(id), text, version, super::word(beat.clock)])?)?;
     assignment::confirm(tx, id, beat.epoch)?;
     device::heard(tx, id, &beat.devices)?;
     // Not at every heartbeat: only when a screen would look different.

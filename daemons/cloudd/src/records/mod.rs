@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod assignment;
+pub mod board;
 pub mod contact;
 pub mod device;
 pub mod drill;

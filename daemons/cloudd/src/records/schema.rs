@@ -286,6 +286,9 @@ CREATE TABLE cloud (
 INSERT INTO cloud (generation, segment, epoch_floor, fact_floor) VALUES (1, 0, 0, 0);
 -- two boxes have its install id: nothing of it is believed
 ALTER TABLE gateway ADD COLUMN frozen_us BIGINT;
+-- of the last heartbeat, for the board
+ALTER TABLE gateway ADD COLUMN clock TEXT;
+CREATE INDEX feeling_by_time ON feeling (at_us);
 -- what a person decided about an envelope that was set aside
 ALTER TABLE quarantine ADD COLUMN decided_us BIGINT;
 ALTER TABLE quarantine ADD COLUMN decision TEXT;

@@ -203,8 +203,14 @@ pub async fn readers_notice_nothing_of_it() {
     let options = Options { thin_after_us: None, ..Options::default() };
     let own = Own::open(options).await;
     let subject = Uuid::now_v7();
-    let want = day(T0 - DAY);
+    // A part of every window in each of twenty segments: all are there all the time, ever more of them in the month.
+    let mut want = day(T0 - DAY);
     own.tell(1, subject, want.clone()).await;
+    for segment in 2..=20 {
+        let parts: Vec<_> = day(T0 - DAY).into_iter().map(|part| Window { last_ms: segment, ..part }).collect();
+        want.iter_mut().zip(&parts).for_each(|(whole, part)| whole.merge(part));
+        own.tell(segment.into(), subject, parts).await;
+    }
     let done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..4)
         .map(|index| {
@@ -224,11 +230,9 @@ pub async fn readers_notice_nothing_of_it() {
             })
         })
         .collect();
-    for round in 0..20 {
-        own.store.settle(round + 1).await.unwrap();
+    for segment in 1..=20 {
+        own.store.settle(segment).await.unwrap();
         own.store.maintain(T0 + 2 * DAY).await.unwrap();
-        // Somebody else's windows have the same files written again.
-        own.tell(round + 2, Uuid::now_v7(), day(T0 - DAY)).await;
     }
     done.store(true, Ordering::Relaxed);
     for reader in readers {

@@ -7,7 +7,7 @@
 //! catalogue.sqlite: what is settled, newest windows, holes      maintenance.lock: one at a time changes files
 //! ```
 //! A step is durable at one commit: a segment is settled by the catalogue's, a hot file is in a month by that month's,
-//! and goes only after it was read back. Readers take a [`Layout`] and hold the gate; what is read twice or not at all
+//! and goes only after it was read back. Readers take a layout and hold the gate; what is read twice or not at all
 //! between two files is decided with the gate closed.
 
 mod block;
