@@ -65,8 +65,8 @@ async fn envelopes_are_stored_while_the_server_is_away_and_there_when_it_is_back
     windows(&world, subject, 3).await;
     // For rules on the server: the limits of everybody who is monitored.
     let query = format!("count(last_over_time(medmon_limit{{subject=\"{subject}\"}}[1d]))");
-    let at_s = world.clock.utc_us() / 1_000_000;
     let ask = async || {
+        let at_s = world.clock.utc_us() / 1_000_000;
         let url = format!("{}/api/v1/query?query={query}&time={at_s}", server.url());
         reqwest::get(url).await.unwrap().text().await.unwrap()
     };
