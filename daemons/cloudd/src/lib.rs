@@ -18,6 +18,7 @@ pub mod journal;
 pub mod known;
 pub mod ledger;
 pub mod metrics;
+pub mod migrate;
 pub mod records;
 pub mod refusal;
 pub mod release;
@@ -83,6 +84,14 @@ pub enum StartError {
     /// A store does not open.
     #[error("a store under cloud.data_dir does not open")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Vitals are in a store that is not the configured one: they would be missing from every chart.
+    #[error(
+        "cloud.vitals.kind: {path} holds vitals of the embedded store; take them along: medmon-cloudd vitals migrate --from embedded --to prometheus"
+    )]
+    NotMigrated {
+        /// Where.
+        path: PathBuf,
+    },
     /// The SMS API cannot be used.
     #[error("cloud: {0}")]
     Sms(#[source] medmon_sms::HttpError),
@@ -130,6 +139,9 @@ impl Cloud {
         std::fs::create_dir_all(&vitals_dir)
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
         let lock = lock(data_dir)?;
+        if config.vitals.kind == VitalsKind::Prometheus && migrate::holds_embedded(&vitals_dir) {
+            return Err(StartError::NotMigrated { path: vitals_dir });
+        }
         let records = open_records(data_dir, &clock).await?;
         let journal = Journal::open(&data_dir.join("journal"), &records, clock.mono_us()).await;
         let journal = Arc::new(journal.map_err(|error| StartError::Store(Box::new(error)))?);

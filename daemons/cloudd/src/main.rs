@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Parser, Subcommand};
-use medmon_cloudd::{Cloud, CloudConfig, backup, create_token_in, run};
+use medmon_cloudd::{Cloud, CloudConfig, backup, create_token_in, migrate, run};
 use medmon_core::noun::Role;
 use medmon_kit::config::{self, ConfigError, EX_CONFIG, Source};
 use medmon_kit::{Clock, logging, service};
@@ -45,6 +45,11 @@ enum Command {
     },
     /// Take a backup of the cloud, running or not: encrypted, and only what changed is written.
     Backup(Place),
+    /// The vitals store.
+    Vitals {
+        #[command(subcommand)]
+        verb: VitalsVerb,
+    },
     /// Put a backup into an empty cloud.data_dir. The cloud must not run.
     Restore {
         #[command(flatten)]
@@ -61,6 +66,31 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         backup: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum VitalsVerb {
+    /// Take all vitals along to another store. The cloud must not run; a run that was interrupted goes on.
+    Migrate {
+        /// Where they are.
+        #[arg(long)]
+        from: From,
+        /// Where they go: the store that is configured.
+        #[arg(long)]
+        to: To,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum From {
+    /// Files under cloud.data_dir.
+    Embedded,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum To {
+    /// Prometheus, VictoriaMetrics, or what else is configured as such.
+    Prometheus,
 }
 
 /// Where backups are; without them, `[cloud.backup]` says so.
@@ -142,6 +172,9 @@ fn work(args: Args, config: CloudConfig) -> anyhow::Result<ExitCode> {
         Some(Command::Backup(place)) => take_backup(place, &config)?,
         Some(Command::Restore { place, backup }) => restore(place, &config, backup.as_deref())?,
         Some(Command::Verify { place, backup }) => return verify(place, &config, backup.as_deref()),
+        Some(Command::Vitals { verb: VitalsVerb::Migrate { from: From::Embedded, to: To::Prometheus } }) => {
+            migrate(&config)?
+        }
         Some(Command::Token { verb }) => token(verb, &config)?,
         None => serve(config)?,
     }
@@ -184,6 +217,25 @@ fn verify(place: Place, config: &CloudConfig, name: Option<&str>) -> anyhow::Res
     wrong.iter().for_each(|line| println!("{line}"));
     println!("{read} files read, {} wrong", wrong.len());
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NEGATIVE) })
+}
+
+#[tokio::main]
+async fn migrate(config: &CloudConfig) -> anyhow::Result<()> {
+    let bar = indicatif::ProgressBar::new(1);
+    let seen = |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    };
+    let done = migrate::to_server(config, Clock::system(), seen).await;
+    bar.finish_and_clear();
+    let done = done?;
+    println!(
+        "{} windows with {} readings are there; the embedded files are in {}",
+        done.windows,
+        done.readings,
+        done.aside.display()
+    );
+    Ok(())
 }
 
 #[tokio::main]

@@ -193,6 +193,17 @@ impl Catalogue {
         Ok(())
     }
 
+    /// The vitals of all series.
+    pub fn vitals(&self) -> Result<Vec<Vital>, Fault> {
+        let db = self.db();
+        let read = || -> rusqlite::Result<_> {
+            let mut statement = db.prepare("SELECT DISTINCT vital FROM newest")?;
+            let rows = statement.query_map([], |row| row.get(0).map(Vital))?;
+            rows.collect()
+        };
+        read().map_err(Fault::sqlite(&self.path))
+    }
+
     /// Whom to erase, where that was begun and not ended.
     pub fn erasing(&self) -> Result<Vec<Uuid>, Fault> {
         let db = self.db();

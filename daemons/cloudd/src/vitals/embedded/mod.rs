@@ -214,6 +214,13 @@ async fn blocking<T: Send + 'static>(
     Ok(done?)
 }
 
+impl Embedded {
+    /// The vitals of all series.
+    pub fn vitals(&self) -> Result<Vec<Vital>, VitalsError> {
+        Ok(self.store.catalogue.vitals()?)
+    }
+}
+
 #[async_trait]
 impl VitalsStore for Embedded {
     fn caps(&self) -> Caps {
