@@ -138,7 +138,7 @@ async fn load(
     vitals: &'static [Vital],
 ) -> anyhow::Result<(u64, Vec<Duration>)> {
     let began = Instant::now();
-    let start_us = Clock::system().utc_us() / MINUTE_US * MINUTE_US - 35 * 1440 * MINUTE_US;
+    let start_us = Clock::system().utc_us() / MINUTE_US * MINUTE_US - 2 * DAY_US;
     let due = Arc::new(AtomicU64::new(0));
     let mut tasks = Vec::new();
     for _ in 0..lines {

@@ -11,8 +11,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 const MAGIC: &[u8; 8] = b"MEDLOG1\n";
 const HEAD: usize = 8;
@@ -21,6 +23,9 @@ pub const MAX_RECORD: usize = 8 << 20;
 /// Appends that share a sync at most, and their bytes.
 const GROUP_MAX: usize = 4096;
 const GROUP_BYTES: usize = 8 << 20;
+/// A sync writes whole pages, so a group waits a little until it fills one.
+const PAGE: usize = 4096;
+const GATHER: Duration = Duration::from_millis(8);
 
 /// A log. Cheap to clone; the last clone that goes closes it.
 #[derive(Clone, Debug)]
@@ -204,6 +209,7 @@ async fn write_groups(mut writer: Writer, mut jobs: mpsc::Receiver<Job>, active:
     while let Some(first) = jobs.recv().await {
         let (mut bytes, mut waiting, mut rotation) = (Vec::new(), Vec::new(), None);
         let mut next = Some(first);
+        let gathered = Instant::now() + GATHER;
         while let Some(job) = next {
             match job {
                 Job::Append(records, reply) => {
@@ -215,7 +221,11 @@ async fn write_groups(mut writer: Writer, mut jobs: mpsc::Receiver<Job>, active:
                     break;
                 }
             }
-            next = if waiting.len() < GROUP_MAX && bytes.len() < GROUP_BYTES { jobs.try_recv().ok() } else { None };
+            let room = waiting.len() < GROUP_MAX && bytes.len() < GROUP_BYTES;
+            next = if room { jobs.try_recv().ok() } else { None };
+            if next.is_none() && bytes.len() < PAGE {
+                next = timeout_at(gathered, jobs.recv()).await.ok().flatten();
+            }
         }
         let work = move || {
             let written = if waiting.is_empty() { Ok(writer.number) } else { writer.append(&bytes) };
