@@ -84,6 +84,12 @@ pub enum StartError {
     /// A store does not open.
     #[error("a store under cloud.data_dir does not open")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A restore did not end.
+    #[error("cloud.data_dir: a restore into {path} did not end; run it again")]
+    HalfRestored {
+        /// Where.
+        path: PathBuf,
+    },
     /// Vitals are in a store that is not the configured one: they would be missing from every chart.
     #[error(
         "cloud.vitals.kind: {path} holds vitals of the embedded store; take them along: medmon-cloudd vitals migrate --from embedded --to prometheus"
@@ -139,6 +145,9 @@ impl Cloud {
         std::fs::create_dir_all(&vitals_dir)
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
         let lock = lock(data_dir)?;
+        if backup::is_half(data_dir) {
+            return Err(StartError::HalfRestored { path: data_dir.to_owned() });
+        }
         if config.vitals.kind == VitalsKind::Prometheus && migrate::holds_embedded(&vitals_dir) {
             return Err(StartError::NotMigrated { path: vitals_dir });
         }
@@ -149,7 +158,8 @@ impl Cloud {
         let vitals = open_vitals(config, &records, &journal, &clock, &mut metrics).await;
         let vitals = vitals.map_err(|error| StartError::Store(Box::new(error)))?;
         let given = journal.replay(vitals.as_ref()).await.map_err(|error| StartError::Store(Box::new(error)))?;
-        tracing::info!(envelopes = given, "the journal gave the vitals store what was not settled");
+        let caps = vitals.caps();
+        tracing::info!(envelopes = given, ?caps, "the journal gave the vitals store what was not settled");
         Ok(Self {
             records,
             journal,

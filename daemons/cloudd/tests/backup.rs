@@ -74,6 +74,16 @@ async fn after_a_restore_and_a_resend_nothing_is_missing_and_nothing_is_twice() 
 
     assert_eq!(backup::verify(&folder, &key, None).unwrap().1, Vec::<String>::new());
     let restored = tempfile::tempdir().unwrap();
+    // A restore that broke off: nothing starts on it, and it is done again.
+    let object = std::fs::read_dir(folder.join("objects")).unwrap().next().unwrap().unwrap().path();
+    let object = std::fs::read_dir(object).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&object).unwrap();
+    std::fs::write(&object, &whole[..whole.len() - 1]).unwrap();
+    assert!(backup::restore(restored.path(), &folder, &key, None).is_err());
+    let config = medmon_cloudd::CloudConfig { data_dir: restored.path().into(), ..Default::default() };
+    let refused = medmon_cloudd::Cloud::open(&config, world.clock.clone(), CancellationToken::new()).await;
+    assert!(matches!(refused, Err(medmon_cloudd::StartError::HalfRestored { .. })));
+    std::fs::write(&object, whole).unwrap();
     backup::restore(restored.path(), &folder, &key, None).unwrap();
     assert!(backup::restore(restored.path(), &folder, &key, None).is_err(), "never over what is there");
     let world = move_to(world, restored).await;

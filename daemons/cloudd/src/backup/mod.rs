@@ -18,6 +18,8 @@ use vault::{Snapshot, Vault, VaultError, at};
 
 /// Held shared by whoever tends the stores, alone by a backup.
 const TENDING: &str = "tending.lock";
+/// Stands in a data folder while it is restored: half of a record is none.
+const HALF: &str = "restore-not-finished";
 /// How much further numbers go on after a restore than the backup says: more than any cloud gives out in a night.
 const LEAP: i64 = 1_000_000;
 
@@ -133,10 +135,14 @@ pub fn restore(data_dir: &Path, folder: &Path, key_file: &Path, name: Option<&st
     let (vault, _) = Vault::open(folder, key_file, false)?;
     let snapshot = newest(&vault, name)?;
     std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
-    if std::fs::read_dir(data_dir).map_err(at(data_dir))?.next().is_some() {
+    let half = data_dir.join(HALF);
+    if half.exists() {
+        clear(data_dir).map_err(at(data_dir))?;
+    } else if std::fs::read_dir(data_dir).map_err(at(data_dir))?.next().is_some() {
         let problem = "is not empty; move what is there away, or name another folder in cloud.data_dir";
         return Err(VaultError::Other(format!("{} {problem}", data_dir.display())));
     }
+    std::fs::write(&half, b"").map_err(at(&half))?;
     for entry in &snapshot.files {
         let path = below(data_dir, &entry.path)?;
         let parent = path.parent().unwrap_or(data_dir);
@@ -147,7 +153,26 @@ pub fn restore(data_dir: &Path, folder: &Path, key_file: &Path, name: Option<&st
     }
     let records = data_dir.join("records.sqlite");
     another_history(&records).map_err(|error| VaultError::Other(format!("{}: {error}", records.display())))?;
+    std::fs::remove_file(&half).map_err(at(&half))?;
     Ok(snapshot)
+}
+
+/// Whether a restore into `data_dir` was begun and not ended.
+pub fn is_half(data_dir: &Path) -> bool {
+    data_dir.join(HALF).exists()
+}
+
+/// Takes out what a restore that did not end left, the sign of it last.
+fn clear(data_dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(data_dir)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false if entry.file_name() != HALF => std::fs::remove_file(entry.path())?,
+            false => {}
+        }
+    }
+    Ok(())
 }
 
 /// A list of files is data from outside: none may lead out of the folder.

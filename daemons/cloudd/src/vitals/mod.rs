@@ -36,7 +36,7 @@ pub enum VitalsError {
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What a store cannot do, so that nobody is surprised: shown by `/v1/vitals/caps`, tested by the contract tests.
+/// What a store cannot do, so that nobody is surprised: said at the start, held to by the contract tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Caps {
     /// What was taken can be read at once; otherwise within seconds.
