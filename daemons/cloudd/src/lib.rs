@@ -192,6 +192,9 @@ impl Cloud {
             if !ended && done.is_ok() {
                 done = self.vitals.maintain(self.clock.utc_us()).await;
             }
+            if !ended && let Err(error) = erase::finish(&self).await {
+                tracing::error!(%error, "vitals that are to be erased are still there; tried again");
+            }
             if let Err(error) = done {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::error!(%error, cause, "the vitals store is not tended; tried again");
@@ -360,7 +363,10 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    erase::finish(&cloud).await.map_err(|error| StartError::Store(Box::new(error)))?;
+    if let Err(error) = erase::finish(&cloud).await {
+        // A backup that runs, or a server that is away, keeps no home waiting.
+        tracing::error!(%error, "vitals that are to be erased are still there; tried again");
+    }
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));
     let segment = Duration::from_secs(config.vitals.segment_s.into());
