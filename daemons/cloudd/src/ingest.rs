@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use medmon_api::event::EventKind;
-use medmon_core::noun::{Assignment, Envelope, Resource, UtcUs, Verdict};
+use medmon_core::noun::{Assignment, Envelope, Resource, UtcUs, Verdict, Window};
 use medmon_core::wire::envelope as wire;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -259,12 +259,17 @@ fn attribute(home: &Home, sealed: &Envelope, now_us: UtcUs) -> Judgement {
     }
 }
 
+/// Whether a window is no longer than one may be, and its last value within it.
+pub fn is_sound(window: &Window) -> bool {
+    window.span_s <= MAX_SPAN_S && u64::from(window.last_ms) <= u64::from(window.span_s) * 1000
+}
+
 /// Whether all that is sealed is of this time and of `assignment`; else why not.
 pub fn fits(sealed: &Envelope, assignment: &Assignment, now_us: UtcUs) -> Result<(), String> {
     let reach = Assignment { to_us: assignment.to_us.map(|end| end.saturating_add(SKEW_US)), ..assignment.clone() };
     for window in &sealed.windows {
         let (vital, start) = (window.vital, medmon_api::time(window.start_us));
-        if window.span_s > MAX_SPAN_S || u64::from(window.last_ms) > u64::from(window.span_s) * 1000 {
+        if !is_sound(window) {
             return Err(format!("{vital} window at {start}: its last value is outside its span"));
         }
         if window.start_us > now_us.saturating_add(AHEAD_US) {

@@ -122,10 +122,10 @@ impl Journal {
             let mut offset = 0;
             loop {
                 let (records, next) = self.log.read(segment, offset, READ).map_err(broken)?;
+                offset = next;
                 if records.is_empty() {
                     break;
                 }
-                offset = next;
                 let mut batches = Vec::with_capacity(records.len());
                 for record in &records {
                     let Some(accepted) = opened(segment, record) else {
@@ -144,6 +144,11 @@ impl Journal {
                 }
                 envelopes += batches.len() as u64;
                 store.take(segment, batches).await?;
+            }
+            let left = self.log.bytes(segment).map_err(broken)?.saturating_sub(offset);
+            if left > 0 {
+                // Torn by a kill, before it was answered. If it is damage, homes hear what is missing and send it again.
+                tracing::warn!(segment, bytes = left, "the end of a segment of the journal is not whole; left out");
             }
         }
         Ok(envelopes)

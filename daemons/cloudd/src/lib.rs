@@ -27,6 +27,7 @@ pub mod vitals;
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -126,6 +127,7 @@ impl Cloud {
     /// Opens the stores under `data_dir`, making what is missing.
     pub async fn open(config: &CloudConfig, clock: Clock, shutdown: CancellationToken) -> Result<Self, StartError> {
         let data_dir = config.data_dir.as_path();
+        make_folder(data_dir).map_err(|source| StartError::DataDir { path: data_dir.to_owned(), source })?;
         let vitals_dir = data_dir.join("vitals");
         std::fs::create_dir_all(&vitals_dir)
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
@@ -223,6 +225,11 @@ impl Cloud {
     }
 }
 
+/// Names and readings are in it: a folder that is made here is for this user alone.
+fn make_folder(data_dir: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)
+}
+
 fn lock(data_dir: &Path) -> Result<File, StartError> {
     let path = data_dir.join("cloud.lock");
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
@@ -276,7 +283,7 @@ pub async fn create_token_in(
     ward: Option<&str>,
     patient: Option<Uuid>,
 ) -> Result<CreatedToken, Refusal> {
-    std::fs::create_dir_all(data_dir).map_err(Refusal::internal)?;
+    make_folder(data_dir).map_err(Refusal::internal)?;
     let records = open_records(data_dir, clock).await.map_err(Refusal::internal)?;
     create_token(&records, clock.utc_us(), role, name, site, ward, patient).await
 }

@@ -7,7 +7,7 @@ use medmon_core::wire::envelope as wire;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::ingest::AHEAD_US;
+use crate::ingest::{AHEAD_US, is_sound};
 use crate::journal::{Accepted, short};
 use crate::ledger::Held;
 use crate::records::quarantine::{self, Aside};
@@ -54,6 +54,10 @@ pub async fn release(cloud: &Cloud, caller: Caller, id: Uuid, epoch: u64) -> Res
     let patient = row.patient;
     let sealed = wire::decode(&aside.sealed)
         .map_err(|error| Refusal::Conflict(format!("it cannot be opened ({error}); dismiss it")))?;
+    if !sealed.windows.iter().all(is_sound) {
+        // Its value would be shown as of a time that is still to come.
+        return Err(Refusal::Conflict("the last value of a window is outside its span; dismiss it".into()));
+    }
     if let Some(ahead) = future(&sealed, now_us) {
         return Err(Refusal::Conflict(format!("it holds a window of {ahead}, which is still to come; dismiss it")));
     }

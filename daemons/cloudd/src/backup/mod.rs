@@ -149,7 +149,7 @@ fn tempdir(folder: &Path, name: &str) -> Result<PathBuf, VaultError> {
 pub fn restore(data_dir: &Path, folder: &Path, key_file: &Path, name: Option<&str>) -> Result<Snapshot, VaultError> {
     let (vault, _) = Vault::open(folder, key_file, false)?;
     let snapshot = newest(&vault, name)?;
-    std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
+    crate::make_folder(data_dir).map_err(at(data_dir))?;
     if std::fs::read_dir(data_dir).map_err(at(data_dir))?.next().is_some() {
         let problem = "is not empty; move what is there away, or name another folder in cloud.data_dir";
         return Err(VaultError::Other(format!("{} {problem}", data_dir.display())));
