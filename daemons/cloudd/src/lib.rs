@@ -187,8 +187,12 @@ impl Cloud {
             // While a backup is taken, data only enters the journal.
             let _tending = match backup::tending(&self.data_dir) {
                 Ok(Some(lock)) => lock,
-                Ok(None) if ended => return,
-                _ => continue,
+                _ if ended => return,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::error!(%error, "tending.lock cannot be opened: nothing is settled; tried again");
+                    continue;
+                }
             };
             let mut done = self.journal.tend(&self.records, self.vitals.as_ref(), after, now).await;
             if !ended && done.is_ok() {

@@ -13,7 +13,7 @@ use crate::ledger::Held;
 use crate::records::quarantine::{self, Aside};
 use crate::records::{Caller, assignment, forks, gateway, ward};
 use crate::refusal::Refusal;
-use crate::{Cloud, erase};
+use crate::{Cloud, backup, erase};
 
 /// The stream of what is sealed anew: its install is the id of the quarantined envelope.
 const STREAM: u8 = u8::MAX;
@@ -50,6 +50,9 @@ pub async fn release(cloud: &Cloud, caller: Caller, id: Uuid, epoch: u64) -> Res
     // Not beside an ingest of the same gateway, which might bring the same, nor beside another decision.
     let turn = turn(cloud, id).await?;
     let _mine = turn.lock().await;
+    // A backup copies the journal first and the records last: it would know the decision and not the readings.
+    let busy = || Refusal::Busy("a backup is being taken; readings are released after it");
+    let _tending = backup::tending(&cloud.data_dir).map_err(Refusal::internal)?.ok_or_else(busy)?;
     let (aside, row) = cloud.records.read(move |db| admitted(db, &asked, id, epoch)).await?;
     let patient = row.patient;
     let sealed = wire::decode(&aside.sealed)

@@ -357,6 +357,10 @@ async fn what_is_released_is_in_one_record_whatever_two_people_say() {
         let doctor = &world.doctor;
         async move { doctor.release_quarantine(aside, &Release { epoch }).await }
     };
+    let backup = std::fs::File::create(world.folder.path().join("tending.lock")).unwrap();
+    backup.lock().unwrap();
+    assert!(release(home.epoch).await.is_err(), "a backup would know of it and not have it");
+    drop(backup);
     let (first, second) = tokio::join!(release(home.epoch), release(other.epoch));
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     assert_eq!(count(&world, jeanne.id).await.1 + count(&world, rose.id).await.1, 2);

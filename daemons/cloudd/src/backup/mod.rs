@@ -30,7 +30,14 @@ pub fn tending(data_dir: &Path) -> std::io::Result<Option<File>> {
 }
 
 fn lock_file(data_dir: &Path) -> std::io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(data_dir.join(TENDING))
+    let path = data_dir.join(TENDING);
+    // To be read is enough: another user may have made it, who takes the backups.
+    match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            File::options().create(true).truncate(false).write(true).open(path)
+        }
+        opened => opened,
+    }
 }
 
 /// What a backup did.
@@ -55,6 +62,11 @@ pub fn take(
     now: jiff::Timestamp,
 ) -> Result<Taken, VaultError> {
     let (vault, made_key) = Vault::open(folder, key_file, true)?;
+    let whole = |path: &Path| path.canonicalize().map_err(at(path));
+    if whole(folder)?.starts_with(whole(data_dir)?) {
+        let problem = "is inside cloud.data_dir: each backup would hold those before it; give a folder elsewhere";
+        return Err(VaultError::Other(format!("{} {problem}", folder.display())));
+    }
     let lock = lock_file(data_dir).map_err(at(data_dir))?;
     // What is under way ends first; nothing new begins.
     lock.lock().map_err(at(data_dir))?;
