@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use medmon_api::event::EventKind;
-use medmon_core::noun::{Assignment, Envelope, Resource, UtcUs, Verdict};
+use medmon_core::noun::{Assignment, Envelope, Resource, UtcUs, Verdict, Window};
 use medmon_core::wire::envelope as wire;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::Cloud;
@@ -54,6 +55,8 @@ enum Judgement {
     /// Two boxes have this install id: one number came with two contents.
     Forked(String),
     Aside(String),
+    /// It is of a patient whose vitals were erased: it is not kept at all.
+    Erased(String),
 }
 
 struct Opened {
@@ -68,10 +71,13 @@ pub async fn take(
     caller: &Caller,
     gateway: Uuid,
     sealed: Vec<Vec<u8>>,
+    admitted: OwnedSemaphorePermit,
 ) -> Result<Vec<Verdict>, Refusal> {
     let (task, caller) = (Arc::clone(cloud), caller.clone());
     // A task of its own: what is durable and not yet known to store and ledger would be lost to a line that is cut.
     let taken = tokio::spawn(async move {
+        // Until the memory is free again, whoever still waits for the answer.
+        let _admitted = admitted;
         let turn = task.turns.of(gateway);
         let _mine = turn.lock().await;
         let mut verdicts = Vec::with_capacity(sealed.len());
@@ -127,7 +133,9 @@ async fn settle(cloud: &Cloud, caller: &Caller, gateway: Uuid, batch: Vec<Opened
         verdicts.push(match &judgement {
             Judgement::Store { .. } => Verdict::Stored,
             Judgement::Held => Verdict::AlreadyHeld,
-            Judgement::Forked(reason) | Judgement::Aside(reason) => Verdict::Quarantined { reason: reason.clone() },
+            Judgement::Forked(reason) | Judgement::Aside(reason) | Judgement::Erased(reason) => {
+                Verdict::Quarantined { reason: reason.clone() }
+            }
         });
         match (judgement, opened) {
             (Judgement::Store { subject, resource }, Opened { sealed, hash, envelope: Ok(envelope) }) => {
@@ -163,11 +171,13 @@ async fn set_aside(
     gateway: Uuid,
     aside: Vec<(Opened, String, bool)>,
 ) -> Result<bool, Refusal> {
+    let forked = aside.iter().find(|(.., forked)| *forked).and_then(|(opened, ..)| opened.envelope.as_ref().ok());
+    if let Some(number) = forked.map(|envelope| envelope.sequence) {
+        // A commit of its own: the ward is told although nothing more can be set aside.
+        cloud.write(caller.clone(), move |tx| forks::begin(tx, gateway, number)).await?;
+    }
     let work = move |tx: &crate::records::Tx<'_>| {
-        for (opened, reason, forked) in &aside {
-            if let (true, Ok(envelope)) = (forked, &opened.envelope) {
-                forks::begin(tx, gateway, envelope.sequence)?;
-            }
+        for (opened, reason, _) in &aside {
             quarantine::add(tx, gateway, &opened.sealed, opened.hash, reason)?;
         }
         Ok(())
@@ -240,10 +250,18 @@ fn attribute(home: &Home, sealed: &Envelope, now_us: UtcUs) -> Judgement {
     let Some((assignment, resource)) = home.of_epoch(sealed.epoch) else {
         return Judgement::Aside(format!("unattributed: epoch {} is no assignment of this gateway", sealed.epoch));
     };
+    if home.erased.contains(&assignment.subject) {
+        return Judgement::Erased(format!("erased: the vitals of assignment {} are not kept any more", sealed.epoch));
+    }
     match fits(sealed, assignment, now_us) {
         Ok(()) => Judgement::Store { subject: assignment.subject, resource: *resource },
         Err(reason) => Judgement::Aside(reason),
     }
+}
+
+/// Whether a window is no longer than one may be, and its last value within it.
+pub fn is_sound(window: &Window) -> bool {
+    window.span_s <= MAX_SPAN_S && u64::from(window.last_ms) <= u64::from(window.span_s) * 1000
 }
 
 /// Whether all that is sealed is of this time and of `assignment`; else why not.
@@ -251,7 +269,7 @@ pub fn fits(sealed: &Envelope, assignment: &Assignment, now_us: UtcUs) -> Result
     let reach = Assignment { to_us: assignment.to_us.map(|end| end.saturating_add(SKEW_US)), ..assignment.clone() };
     for window in &sealed.windows {
         let (vital, start) = (window.vital, medmon_api::time(window.start_us));
-        if window.span_s > MAX_SPAN_S || u64::from(window.last_ms) > u64::from(window.span_s) * 1000 {
+        if !is_sound(window) {
             return Err(format!("{vital} window at {start}: its last value is outside its span"));
         }
         if window.start_us > now_us.saturating_add(AHEAD_US) {

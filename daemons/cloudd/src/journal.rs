@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use medmon_core::noun::{Envelope, MonoUs, UtcUs};
@@ -17,6 +17,7 @@ use medmon_core::wire::envelope as wire;
 use medmon_kit::log::Log;
 use uuid::Uuid;
 
+use crate::erase;
 use crate::ledger::Ledger;
 use crate::records::{Records, stream};
 use crate::refusal::Refusal;
@@ -90,16 +91,23 @@ pub struct Journal {
     /// The store refused what is durable here: nothing is settled any more, so that the next start gives it again.
     missed: AtomicBool,
     began: AtomicI64,
+    /// The newest segment that was begun while nothing was under way. The log begins one by itself after a failure.
+    begun: AtomicU64,
+    /// One at a time: what is let go here must have been kept there, not be on its way.
+    tending: tokio::sync::Mutex<()>,
+    /// Whose vitals were erased before this start: the store does not get them again.
+    erased: HashSet<Uuid>,
 }
 
 impl Journal {
     /// Opens the journal in `folder`, with the ledger as the records have it.
     pub async fn open(folder: &std::path::Path, records: &Records, now: MonoUs) -> Result<Self, Refusal> {
-        let read = |db: &rusqlite::Connection| Ok((stream::journal_floor(db)?, stream::load(db)?));
-        let (floor, streams) = records.read(read).await?;
+        let read = |db: &rusqlite::Connection| Ok((stream::journal_floor(db)?, stream::load(db)?, erase::erased(db)?));
+        let (floor, streams, erased) = records.read(read).await?;
         let log = Log::open(folder, floor).map_err(Refusal::internal)?;
-        let (gate, missed, began) = (tokio::sync::RwLock::default(), AtomicBool::default(), AtomicI64::new(now));
-        Ok(Self { log, ledger: Ledger::new(streams), gate, missed, began })
+        let (began, begun) = (AtomicI64::new(now), AtomicU64::new(log.active()));
+        let (gate, missed, tending) = Default::default();
+        Ok(Self { log, ledger: Ledger::new(streams), gate, missed, began, begun, tending, erased })
     }
 
     /// Gives the store what it has not settled, and the ledger what it may not know. Once, before anything is kept.
@@ -114,10 +122,10 @@ impl Journal {
             let mut offset = 0;
             loop {
                 let (records, next) = self.log.read(segment, offset, READ).map_err(broken)?;
+                offset = next;
                 if records.is_empty() {
                     break;
                 }
-                offset = next;
                 let mut batches = Vec::with_capacity(records.len());
                 for record in &records {
                     let Some(accepted) = opened(segment, record) else {
@@ -129,11 +137,18 @@ impl Journal {
                     if seen.insert(hash) {
                         let id = (envelope.install, envelope.stream);
                         self.ledger.hold_again(id, envelope.sequence, hash, envelope.sealed_us);
-                        batches.push(accepted.batch());
+                        if !self.erased.contains(&accepted.subject) {
+                            batches.push(accepted.batch());
+                        }
                     }
                 }
                 envelopes += batches.len() as u64;
                 store.take(segment, batches).await?;
+            }
+            let left = self.log.bytes(segment).map_err(broken)?.saturating_sub(offset);
+            if left > 0 {
+                // Torn by a kill, before it was answered. If it is damage, homes hear what is missing and send it again.
+                tracing::warn!(segment, bytes = left, "the end of a segment of the journal is not whole; left out");
             }
         }
         Ok(envelopes)
@@ -179,18 +194,30 @@ impl Journal {
         after: Duration,
         now: MonoUs,
     ) -> Result<(), VitalsError> {
+        let _one = self.tending.lock().await;
         let active = self.log.active();
         let old = now - self.began.load(Ordering::Acquire) >= after.as_micros() as i64;
+        let mut rotated = Ok(());
         let most = SEGMENT_BYTES + SEGMENT_BYTES_A_STREAM * self.ledger.len() as u64;
         if old || self.log.bytes(active).map_err(broken)? >= most {
             let _alone = self.gate.write().await;
-            self.log.rotate().await.map_err(broken)?;
-            self.began.store(now, Ordering::Release);
+            match self.log.rotate().await {
+                Ok(segment) => {
+                    self.begun.store(segment, Ordering::Release);
+                    self.began.store(now, Ordering::Release);
+                }
+                // What is closed is let go all the same: that makes room.
+                Err(error) => rotated = Err(broken(error)),
+            }
         }
         let active = self.log.active();
+        if self.begun.swap(active, Ordering::AcqRel) != active {
+            // What is durable in the one before it may not be with the store yet.
+            drop(self.gate.write().await);
+        }
         let closed: Vec<u64> = self.log.segments().map_err(broken)?.into_iter().filter(|one| *one < active).collect();
         if closed.is_empty() || self.missed.load(Ordering::Acquire) {
-            return Ok(());
+            return rotated;
         }
         self.keep_ledger(records, active).await.map_err(VitalsError::of)?;
         for segment in closed {
@@ -199,7 +226,7 @@ impl Journal {
             }
             self.log.remove(segment).map_err(broken)?;
         }
-        Ok(())
+        rotated
     }
 
     async fn keep_ledger(&self, records: &Records, active: u64) -> Result<(), Refusal> {

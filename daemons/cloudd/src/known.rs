@@ -3,13 +3,14 @@
 //! A write that changes it says so ([`Tx::forget`](crate::records::Tx::forget)), and it is read anew. One process writes
 //! these records; what another adds (a token made on the command line) is unknown here, which is never remembered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use medmon_core::noun::{Assignment, Principal, Resource};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use crate::erase;
 use crate::records::{Records, assignment, gateway, principal, ward};
 use crate::refusal::Refusal;
 
@@ -22,6 +23,8 @@ pub struct Home {
     pub frozen: bool,
     /// Its assignments, newest first, and whom each concerns.
     pub assignments: Vec<(Assignment, Resource)>,
+    /// Subjects of those whose vitals were erased: nothing more is taken for them.
+    pub erased: HashSet<Uuid>,
 }
 
 impl Home {
@@ -29,9 +32,15 @@ impl Home {
     pub fn read(db: &Connection, id: Uuid) -> Result<Self, Refusal> {
         let (install, frozen) = gateway::install(db, id)?;
         let rows = assignment::of_gateway(db, id)?;
+        let mut erased = HashSet::new();
+        for row in &rows {
+            if erase::is_erased(db, row.subject)? {
+                erased.insert(row.subject);
+            }
+        }
         let concerns = |row: Assignment| Ok((row.clone(), ward::resource_of(db, row.patient)?));
         let assignments = rows.into_iter().map(concerns).collect::<Result<_, Refusal>>()?;
-        Ok(Self { install, frozen, assignments })
+        Ok(Self { install, frozen, assignments, erased })
     }
 
     /// The assignment under an epoch.

@@ -28,6 +28,7 @@ pub mod vitals;
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -141,6 +142,7 @@ impl Cloud {
     /// Opens the stores under `data_dir`, making what is missing.
     pub async fn open(config: &CloudConfig, clock: Clock, shutdown: CancellationToken) -> Result<Self, StartError> {
         let data_dir = config.data_dir.as_path();
+        make_folder(data_dir).map_err(|source| StartError::DataDir { path: data_dir.to_owned(), source })?;
         let vitals_dir = data_dir.join("vitals");
         std::fs::create_dir_all(&vitals_dir)
             .map_err(|source| StartError::DataDir { path: vitals_dir.clone(), source })?;
@@ -207,12 +209,19 @@ impl Cloud {
             // While a backup is taken, data only enters the journal.
             let _tending = match backup::tending(&self.data_dir) {
                 Ok(Some(lock)) => lock,
-                Ok(None) if ended => return,
-                _ => continue,
+                _ if ended => return,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::error!(%error, "tending.lock cannot be opened: nothing is settled; tried again");
+                    continue;
+                }
             };
             let mut done = self.journal.tend(&self.records, self.vitals.as_ref(), after, now).await;
             if !ended && done.is_ok() {
                 done = self.vitals.maintain(self.clock.utc_us()).await;
+            }
+            if !ended && let Err(error) = erase::finish(&self).await {
+                tracing::error!(%error, "vitals that are to be erased are still there; tried again");
             }
             if let Err(error) = done {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -240,6 +249,11 @@ impl Cloud {
     ) -> Result<CreatedToken, Refusal> {
         create_token(&self.records, self.clock.utc_us(), role, name, site, ward, patient).await
     }
+}
+
+/// Names and readings are in it: a folder that is made here is for this user alone.
+fn make_folder(data_dir: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)
 }
 
 fn lock(data_dir: &Path) -> Result<File, StartError> {
@@ -295,7 +309,7 @@ pub async fn create_token_in(
     ward: Option<&str>,
     patient: Option<Uuid>,
 ) -> Result<CreatedToken, Refusal> {
-    std::fs::create_dir_all(data_dir).map_err(Refusal::internal)?;
+    make_folder(data_dir).map_err(Refusal::internal)?;
     let records = open_records(data_dir, clock).await.map_err(Refusal::internal)?;
     create_token(&records, clock.utc_us(), role, name, site, ward, patient).await
 }
@@ -382,7 +396,10 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    erase::finish(&cloud).await.map_err(|error| StartError::Store(Box::new(error)))?;
+    if let Err(error) = erase::finish(&cloud).await {
+        // A backup that runs, or a server that is away, keeps no home waiting.
+        tracing::error!(%error, "vitals that are to be erased are still there; tried again");
+    }
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));
     let segment = Duration::from_secs(config.vitals.segment_s.into());

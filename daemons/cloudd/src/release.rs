@@ -7,13 +7,13 @@ use medmon_core::wire::envelope as wire;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::Cloud;
-use crate::ingest::AHEAD_US;
+use crate::ingest::{AHEAD_US, is_sound};
 use crate::journal::{Accepted, short};
 use crate::ledger::Held;
 use crate::records::quarantine::{self, Aside};
 use crate::records::{Caller, assignment, forks, gateway, ward};
 use crate::refusal::Refusal;
+use crate::{Cloud, backup, erase};
 
 /// The stream of what is sealed anew: its install is the id of the quarantined envelope.
 const STREAM: u8 = u8::MAX;
@@ -47,13 +47,20 @@ fn shown(aside: Aside) -> Quarantined {
 /// Puts it into the record of the patient of assignment `epoch`, once however often it is asked.
 pub async fn release(cloud: &Cloud, caller: Caller, id: Uuid, epoch: u64) -> Result<Decision, Refusal> {
     let (asked, now_us) = (caller.clone(), caller.now_us);
-    let (aside, row) = cloud.records.read(move |db| admitted(db, &asked, id, epoch)).await?;
-    let (patient, gateway_id) = (row.patient, aside.gateway);
-    // Not beside an ingest of the same gateway, which might bring the same.
-    let turn = cloud.turns.of(gateway_id);
+    // Not beside an ingest of the same gateway, which might bring the same, nor beside another decision.
+    let turn = turn(cloud, id).await?;
     let _mine = turn.lock().await;
+    // A backup copies the journal first and the records last: it would know the decision and not the readings.
+    let busy = || Refusal::Busy("a backup is being taken; readings are released after it");
+    let _tending = backup::tending(&cloud.data_dir).map_err(Refusal::internal)?.ok_or_else(busy)?;
+    let (aside, row) = cloud.records.read(move |db| admitted(db, &asked, id, epoch)).await?;
+    let patient = row.patient;
     let sealed = wire::decode(&aside.sealed)
         .map_err(|error| Refusal::Conflict(format!("it cannot be opened ({error}); dismiss it")))?;
+    if !sealed.windows.iter().all(is_sound) {
+        // Its value would be shown as of a time that is still to come.
+        return Err(Refusal::Conflict("the last value of a window is outside its span; dismiss it".into()));
+    }
     if let Some(ahead) = future(&sealed, now_us) {
         return Err(Refusal::Conflict(format!("it holds a window of {ahead}, which is still to come; dismiss it")));
     }
@@ -70,9 +77,15 @@ pub async fn release(cloud: &Cloud, caller: Caller, id: Uuid, epoch: u64) -> Res
         }
         _ => anew(accepted, id, epoch),
     };
-    if held(&accepted.envelope, &accepted.hash) != Held::Yes {
-        let kept = cloud.journal.keep(cloud.vitals.as_ref(), vec![accepted], now_us).await;
-        kept.map_err(|_| Refusal::Busy("the journal cannot be written"))?;
+    match held(&accepted.envelope, &accepted.hash) {
+        // Kept by a release that was not heard the end of.
+        Held::Yes => {}
+        Held::No => {
+            let kept = cloud.journal.keep(cloud.vitals.as_ref(), vec![accepted], now_us).await;
+            kept.map_err(|_| Refusal::Busy("the journal cannot be written"))?;
+        }
+        // The same, for another assignment: it must not be in two patients' records.
+        Held::Differs | Held::Scattered => return decide(cloud, caller, id, Decision::AlreadyHeld, None).await,
     }
     decide(cloud, caller, id, Decision::Released, Some(patient)).await
 }
@@ -80,6 +93,8 @@ pub async fn release(cloud: &Cloud, caller: Caller, id: Uuid, epoch: u64) -> Res
 /// It stays aside for good.
 pub async fn dismiss(cloud: &Cloud, caller: Caller, id: Uuid) -> Result<Decision, Refusal> {
     let asked = caller.clone();
+    let turn = turn(cloud, id).await?;
+    let _mine = turn.lock().await;
     let read = move |db: &Connection| {
         let aside = waiting(db, id)?;
         let row = gateway::get(db, aside.gateway)?;
@@ -87,6 +102,12 @@ pub async fn dismiss(cloud: &Cloud, caller: Caller, id: Uuid) -> Result<Decision
     };
     cloud.records.read(read).await?;
     decide(cloud, caller, id, Decision::Dismissed, None).await
+}
+
+/// That of the gateway that sent it.
+async fn turn(cloud: &Cloud, id: Uuid) -> Result<std::sync::Arc<tokio::sync::Mutex<()>>, Refusal> {
+    let aside = cloud.records.read(move |db| quarantine::get(db, id)).await?;
+    Ok(cloud.turns.of(aside.gateway))
 }
 
 fn waiting(db: &Connection, id: Uuid) -> Result<Aside, Refusal> {
@@ -102,6 +123,10 @@ fn admitted(db: &Connection, caller: &Caller, id: Uuid, epoch: u64) -> Result<(A
     let aside = waiting(db, id)?;
     let row = assignment::by_epoch(db, epoch)?.ok_or_else(|| Refusal::not_found("assignment", epoch))?;
     caller.may(Action::Bind, &ward::resource_of(db, row.patient)?)?;
+    if erase::is_erased(db, row.subject)? {
+        let problem = format!("the vitals of assignment {epoch} were erased, and more is not taken; dismiss it");
+        return Err(Refusal::Conflict(problem));
+    }
     Ok((aside, row))
 }
 

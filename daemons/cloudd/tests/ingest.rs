@@ -312,6 +312,74 @@ async fn totals_of_a_ward_and_erasing_one_patient() {
     assert_eq!(count(&world, rose.id).await, (1, 1));
     let home = home.at(&world);
     assert_eq!(home.send(&[home.envelope(1, 0, &[70, 80])]).await, [Verdict::AlreadyHeld], "it does not come back");
+    let late = home.send(&[home.envelope(3, 4, &[91])]).await;
+    assert!(reason(&late[0]).starts_with("erased"), "{late:?}");
+    assert_eq!(world.admin.gateway(home.id).await.unwrap().quarantined, 0, "nor is it kept anywhere else");
+    // Set aside before, and said to be hers after.
+    let nobody = Envelope { epoch: 0, ..home.envelope(4, 5, &[92]) };
+    home.send(&[nobody]).await;
+    let aside = world.doctor.quarantine(home.id).await.unwrap()[0].id;
+    let refused = world.doctor.release_quarantine(aside, &Release { epoch: home.epoch }).await.unwrap_err();
+    assert!(refused.to_string().contains("erased"), "{refused}");
+    assert_eq!(held(world.running.cloud.vitals.as_ref(), gone).await, (0, 0));
+}
+
+/// Killed after an erasure that the journal had not let go of yet.
+#[tokio::test]
+async fn a_replay_does_not_bring_an_erased_patient_back() {
+    let world = World::new().await;
+    let (jeanne, home) = world.home("DOE Jeanne").await;
+    world.clock.shift_utc(30 * MINUTE);
+    home.send(&[home.envelope(1, 0, &[70, 80])]).await;
+    let gone = subject(&world, jeanne.id).await;
+    let copy = tempfile::tempdir().unwrap();
+    common::copy(world.folder.path(), copy.path());
+    let records = rusqlite::Connection::open(copy.path().join("records.sqlite")).unwrap();
+    records.execute("INSERT INTO erasing VALUES (?1, 1, 2)", [gone.as_bytes()]).unwrap();
+    drop(records);
+    let config = CloudConfig { data_dir: copy.path().into(), ..CloudConfig::default() };
+    let cloud = Cloud::open(&config, world.clock.clone(), CancellationToken::new()).await.unwrap();
+    assert_eq!(held(cloud.vitals.as_ref(), gone).await, (0, 0));
+    assert!(cloud.vitals.recent(gone).is_empty());
+}
+
+/// Two people say at once whose a forked envelope is, each of another patient.
+#[tokio::test]
+async fn what_is_released_is_in_one_record_whatever_two_people_say() {
+    let world = World::new().await;
+    let (jeanne, home) = world.home("DOE Jeanne").await;
+    let (rose, other) = world.home("PETIT Rose").await;
+    world.clock.shift_utc(20 * MINUTE);
+    home.send(&[home.envelope(1, 0, &[72])]).await;
+    home.send(&[Envelope { sealed_us: T0 + 9 * MINUTE, ..home.envelope(1, 8, &[55]) }]).await;
+    let aside = world.doctor.quarantine(home.id).await.unwrap()[0].id;
+    let release = |epoch| {
+        let doctor = &world.doctor;
+        async move { doctor.release_quarantine(aside, &Release { epoch }).await }
+    };
+    let backup = std::fs::File::create(world.folder.path().join("tending.lock")).unwrap();
+    backup.lock().unwrap();
+    assert!(release(home.epoch).await.is_err(), "a backup would know of it and not have it");
+    drop(backup);
+    let (first, second) = tokio::join!(release(home.epoch), release(other.epoch));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(count(&world, jeanne.id).await.1 + count(&world, rose.id).await.1, 2);
+}
+
+/// With as much set aside as may be, a fork is told all the same.
+#[tokio::test]
+async fn a_fork_is_told_although_nothing_more_can_be_set_aside() {
+    let world = World::new().await;
+    let (_, home) = world.home("DOE Jeanne").await;
+    home.send(&[home.envelope(1, 0, &[70])]).await;
+    let records = rusqlite::Connection::open(world.folder.path().join("records.sqlite")).unwrap();
+    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                INSERT INTO quarantine (id, gateway, hash, reason, received_us, envelope)
+                SELECT randomblob(16), ?1, randomblob(32), '', 1, x'' FROM n";
+    records.execute(fill, [home.id.as_bytes()]).unwrap();
+    let answers = home.send(&[home.envelope(1, 0, &[55])]).await;
+    assert!(matches!(answers[..], [Verdict::Later { .. }]), "{answers:?}");
+    assert!(world.admin.gateway(home.id).await.unwrap().frozen_at.is_some());
 }
 
 async fn subject_of_last(world: &World, patient: Uuid) -> Uuid {

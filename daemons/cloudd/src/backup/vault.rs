@@ -8,7 +8,7 @@
 //! The name of an object is a hash of key and content: it tells nobody what is in it.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -107,8 +107,9 @@ impl Vault {
         if place.exists() {
             return Ok((entry, false));
         }
-        let mut source = File::open(file).map_err(at(file))?;
-        self.seal(&mut source, &place)?;
+        // What the journal gained since belongs to the next backup: it is not in the name.
+        source.rewind().map_err(at(file))?;
+        self.seal(&mut source.take(bytes), bytes, &place)?;
         Ok((entry, true))
     }
 
@@ -132,7 +133,7 @@ impl Vault {
     pub fn close(&self, snapshot: &Snapshot) -> Result<(), VaultError> {
         let place = self.folder.join("snapshots").join(snapshot.taken_at.to_string());
         let json = serde_json::to_vec(snapshot).map_err(|error| VaultError::Other(error.to_string()))?;
-        self.seal(&mut json.as_slice(), &place)
+        self.seal(&mut json.as_slice(), json.len() as u64, &place)
     }
 
     /// The names of all backups, oldest first.
@@ -195,8 +196,8 @@ impl Vault {
         self.folder.join("objects").join(start).join(rest)
     }
 
-    /// Encrypts `from` to a file that is whole and on disk once it has its name.
-    fn seal(&self, from: &mut impl Read, place: &Path) -> Result<(), VaultError> {
+    /// Encrypts the `length` bytes of `from` to a file that is whole and on disk once it has its name.
+    fn seal(&self, from: &mut impl Read, length: u64, place: &Path) -> Result<(), VaultError> {
         let folder = place.parent().unwrap_or(&self.folder);
         std::fs::create_dir_all(folder).map_err(at(folder))?;
         let half = place.with_extension("half");
@@ -208,15 +209,22 @@ impl Vault {
         written(&mut file, MAGIC)?;
         written(&mut file, &prefix)?;
         let mut ahead = piece(from).map_err(at(place))?;
+        let mut read = 0;
         for index in 0.. {
             let next = piece(from).map_err(at(place))?;
             let last = next.is_empty();
+            read += ahead.len() as u64;
             let sealed = self.cipher.encrypt(&nonce(prefix, index, last), ahead.as_slice());
             written(&mut file, &sealed.map_err(|_| VaultError::Damaged(place.to_owned()))?)?;
             if last {
                 break;
             }
             ahead = next;
+        }
+        if read != length {
+            let problem =
+                format!("{}: {read} bytes of {length}: the file was cut meanwhile; try again", place.display());
+            return Err(VaultError::Other(problem));
         }
         file.sync_all().map_err(at(&half))?;
         std::fs::rename(&half, place).map_err(at(place))?;
@@ -315,6 +323,29 @@ mod tests {
             assert!(new && !vault.keep(&file, "a/b").unwrap().1, "{length}");
             assert_eq!(fetch(&vault, &entry).unwrap(), content, "{length}");
         }
+    }
+
+    /// The journal goes on while it is copied.
+    #[test]
+    fn a_file_that_grows_is_kept_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, _) = Vault::open(folder.path(), &folder.path().join("key"), true).unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, vec![7; PIECE / 4]).unwrap();
+        let (path, ended) = (file.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+        let stop = std::sync::Arc::clone(&ended);
+        let writer = std::thread::spawn(move || {
+            let mut file = File::options().append(true).open(path).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) && file.metadata().unwrap().len() < 1 << 20 {
+                file.write_all(&[8; 100]).unwrap();
+            }
+        });
+        for _ in 0..6 {
+            let (entry, _) = vault.keep(&file, "f").unwrap();
+            assert_eq!(fetch(&vault, &entry).unwrap().len() as u64, entry.bytes);
+        }
+        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        writer.join().unwrap();
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! How much of envelopes may be in memory at once. What does not fit is told to come back, before a byte of it is read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use medmon_api::frames::MAX_BODY;
 use medmon_api::gateway::Lane;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::refusal::Refusal;
@@ -22,17 +23,17 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// The limit.
 #[derive(Debug)]
-pub struct Admission(Semaphore);
+pub struct Admission(Arc<Semaphore>);
 
 impl Default for Admission {
     fn default() -> Self {
-        Self(Semaphore::new(KIB))
+        Self(Arc::new(Semaphore::new(KIB)))
     }
 }
 
 impl Admission {
     /// Admits a request by the length it claims; without one, by the longest it may have. Facts are never asked.
-    pub fn admit(&self, headers: &HeaderMap, lane: Lane) -> Result<SemaphorePermit<'_>, Refusal> {
+    pub fn admit(&self, headers: &HeaderMap, lane: Lane) -> Result<OwnedSemaphorePermit, Refusal> {
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let kib = (length.unwrap_or(MAX_BODY).min(MAX_BODY) >> 10).max(KIB_LEAST);
         let room = self.0.available_permits();
@@ -40,7 +41,7 @@ impl Admission {
             Lane::Live => room >= kib,
             Lane::Backlog => room >= kib + KIB_FOR_LIVE,
         };
-        let permit = enough.then(|| self.0.try_acquire_many(kib as u32).ok()).flatten();
+        let permit = enough.then(|| Arc::clone(&self.0).try_acquire_many_owned(kib as u32).ok()).flatten();
         permit.ok_or_else(|| {
             let jitter = f64::from(Uuid::new_v4().as_bytes()[0]) / 255.0;
             Refusal::Later(AGAIN.mul_f64(1.0 + jitter).as_secs() as u32)

@@ -66,13 +66,13 @@ pub async fn ingest(
     request: Request,
 ) -> Result<Response, Refusal> {
     // Before the body is read: what cannot be taken costs no memory.
-    let _permit = app.admission.admit(request.headers(), query.lane)?;
+    let admitted = app.admission.admit(request.headers(), query.lane)?;
     let (parts, body) = request.into_parts();
     let body = read(&app, &parts.headers, body, MAX_BODY).await?;
     let sealed = frames::decode(&body).map_err(|error| Refusal::Invalid(format!("body: {error}")))?;
     let sealed = sealed.into_iter().map(<[u8]>::to_vec).collect();
     drop(body);
-    let verdicts = rules::take(&app, &who.caller, who.gateway, sealed).await?;
+    let verdicts = rules::take(&app, &who.caller, who.gateway, sealed, admitted).await?;
     app.metrics.verdicts(&verdicts);
     Ok(Json(verdicts).into_response())
 }

@@ -170,6 +170,8 @@ pub fn edit(tx: &Tx<'_>, id: Uuid, patch: &PatientPatch) -> Result<Patient, Refu
     changed_one(changed)?;
     tx.audit("patient.edit", id, Some(id))?;
     gateway::settings_changed(tx, id)?;
+    // Also of homes that the patient has left: what they still bring concerns the new ward.
+    assignment::list(tx.db, id)?.iter().for_each(|row| tx.forget(row.gateway));
     tx.hint(EventKind::Patient, resource(&before), None);
     if after != resource(&before) {
         tx.hint(EventKind::Patient, after, None);

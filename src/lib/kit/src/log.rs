@@ -171,11 +171,15 @@ impl Writer {
     fn begin(&mut self) -> io::Result<()> {
         let number = self.number + 1;
         let mut file = File::options().write(true).create_new(true).open(path(&self.folder, number))?;
-        // From here on the number is spent, whatever comes of it.
+        let made = file.write_all(MAGIC).and_then(|()| file.sync_all());
+        if let Err(error) = made.and_then(|()| File::open(&self.folder)?.sync_all()) {
+            // Each try on a full disk would leave one behind. One that stays has spent its number.
+            if std::fs::remove_file(path(&self.folder, number)).is_err() {
+                self.number = number;
+            }
+            return Err(error);
+        }
         self.number = number;
-        file.write_all(MAGIC)?;
-        file.sync_all()?;
-        File::open(&self.folder)?.sync_all()?;
         (self.file, self.length) = (Some(file), MAGIC.len() as u64);
         Ok(())
     }

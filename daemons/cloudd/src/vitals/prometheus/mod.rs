@@ -150,6 +150,8 @@ struct Inner {
     state: Mutex<State>,
     /// Held while something is sent: an erasure must not be overtaken by what it erases.
     sending: tokio::sync::Mutex<()>,
+    /// Held while what must survive is changed: settling would write an erasure away.
+    keeping: tokio::sync::Mutex<()>,
     wake: Notify,
     filled: Notify,
     counters: Counters,
@@ -191,6 +193,7 @@ impl Prometheus {
             places: Mutex::default(),
             state: Mutex::new(State { kept, cursor, again_through, ..State::default() }),
             sending: tokio::sync::Mutex::default(),
+            keeping: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             filled: Notify::new(),
             counters: Counters::default(),
@@ -273,6 +276,7 @@ impl Inner {
 
     /// Changes what must survive, and has it on disk when it returns.
     async fn keep(self: &Arc<Self>, change: impl FnOnce(&mut Kept)) -> Result<(), VitalsError> {
+        let _alone = self.keeping.lock().await;
         let mut kept = self.state().kept.clone();
         change(&mut kept);
         let (file, written) = (self.file.clone(), kept.clone());
