@@ -360,7 +360,11 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let refused = |source| StartError::Listen { listen: config.listen.clone(), source };
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    erase::finish(&cloud).await.map_err(|error| StartError::Store(Box::new(error)))?;
+    if let Err(error) = erase::finish(&cloud).await {
+        // A full disk or a damaged file must not keep everybody else from being watched.
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%error, cause, "an erasure that was begun cannot be ended yet; tried again at the next start");
+    }
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));
     let segment = Duration::from_secs(config.vitals.segment_s.into());

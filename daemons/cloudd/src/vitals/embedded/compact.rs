@@ -28,6 +28,7 @@ impl Store {
             let Some(_lock) = self.try_lock()? else { return done };
             done = done.and(self.compact(day));
         }
+        done = done.and(self.end_erasing());
         done = done.and(self.keep(now_us));
         if done.is_err() {
             self.resting_us.store(now_us.saturating_add(REST_US - 1), Ordering::Relaxed);
@@ -90,12 +91,15 @@ impl Store {
 
     fn remove_hot(&self, day: Day) -> Result<(), Fault> {
         let path = day.path(&self.folder);
+        // First: a file that is named must be whole, and one that loses its log before itself is not. One that no
+        // catalogue names is removed at the next start.
+        self.catalogue.forget_day(day)?;
         self.when_free(|| {
-            self.relay(|layout| layout.chunks.retain(|chunk| chunk.day != day));
             self.readers.forget(&path);
-            file::remove(&path)
-        })?;
-        self.catalogue.forget_day(day)
+            file::remove(&path)?;
+            self.relay(|layout| layout.chunks.retain(|chunk| chunk.day != day));
+            Ok(())
+        })
     }
 
     /// Shows every series' windows of every day in a hot file, merged, to `see`; without those that months have.
@@ -146,7 +150,9 @@ impl Store {
                 at.is_ok_and(|at| {
                     let packed = &packed[at];
                     packed == window
-                        || (packed.count > window.count && packed.min <= window.min && packed.max >= window.max)
+                        || (packed.count >= window.count.saturating_add(1)
+                            && packed.min <= window.min
+                            && packed.max >= window.max)
                 })
             };
             if windows.iter().all(holds) { Ok(()) } else { Err(lost()) }

@@ -5,6 +5,11 @@ use uuid::Uuid;
 use super::{Fault, Store, hot, month};
 
 impl Store {
+    /// Ends what was begun and did not get to its end.
+    pub(super) fn end_erasing(&self) -> Result<(), Fault> {
+        self.catalogue.erasing()?.into_iter().try_for_each(|subject| self.erase(subject))
+    }
+
     pub(super) fn erase(&self, subject: Uuid) -> Result<(), Fault> {
         let _lock = self.lock()?;
         self.catalogue.begin_erasing(subject)?;

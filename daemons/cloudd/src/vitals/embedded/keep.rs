@@ -1,16 +1,19 @@
 //! What becomes of old months: thinned to quarters of an hour, then removed.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use medmon_core::noun::{UtcUs, Window};
 
-use super::key::{Day, Month, Series};
+use super::key::{DAY_US, Day, Month, Series};
 use super::month::MonthWriter;
 use super::{Fault, Store, file, month};
 use crate::vitals::Total;
 
 /// Windows finer than this (s) are thinned to it. Single readings stay: an analysis asks for each.
 const COARSE_S: u32 = 900;
+/// A clock that is far ahead of the newest data is believed once nothing newer has come for so long (µs).
+const BELIEVED_US: i64 = 7 * DAY_US;
 /// At the end of the name of a file that is not whole yet.
 pub const HALF_MADE: &str = ".new";
 
@@ -18,6 +21,9 @@ impl Store {
     /// Thins and removes the months that are due.
     pub(super) fn keep(&self, now_us: UtcUs) -> Result<(), Fault> {
         let mut first = Ok(());
+        if self.is_ahead(now_us) {
+            return first;
+        }
         let past = |month: Month, after_us: Option<UtcUs>| {
             after_us.is_some_and(|after_us| month.end_us().saturating_add(after_us) <= now_us)
         };
@@ -38,9 +44,34 @@ impl Store {
         }
     }
 
+    /// Whether the clock may have jumped ahead: then every month would seem old. A ward where nothing has come for long is
+    /// believed after a week.
+    fn is_ahead(&self, now_us: UtcUs) -> bool {
+        let Some(ahead_us) = self.options.ahead_us else { return false };
+        let layout = self.layout();
+        let hot = layout.chunks.iter().map(|chunk| chunk.to_us).max();
+        let Some(newest) = hot.max(layout.months.keys().last().map(|month| month.end_us())) else { return false };
+        let mut seen = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mono_us = self.clock.mono_us();
+        let first = seen.0 == UtcUs::MIN;
+        if newest > seen.0 {
+            *seen = (newest, mono_us);
+        }
+        let ahead = newest.saturating_add(ahead_us) < now_us && mono_us - seen.1 < BELIEVED_US;
+        if ahead && first {
+            tracing::error!(
+                clock = %medmon_api::time(now_us),
+                newest = %medmon_api::time(newest),
+                "the clock is far ahead of the newest data; nothing is thinned or removed until it is set, or for a week in \
+                 which nothing newer comes"
+            );
+        }
+        ahead
+    }
+
     fn remove_month(&self, month: Month) -> Result<(), Fault> {
         let path = month.path(&self.folder);
-        let _closed = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.relay(|layout| layout.months.retain(|kept, _| *kept != month));
         self.readers.forget(&path);
         file::remove(&path)
@@ -93,7 +124,7 @@ impl Store {
             let series = Series { subject: uuid::Uuid::nil(), vital: medmon_core::noun::Vital::GATEWAY, span_s: 0 };
             return Err(Fault::Verify { path: new, from: path, series });
         }
-        let _closed = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.readers.forget(&path);
         // Its log, empty since the beginning, must not meet the new file.
         file::remove_log(&path)?;

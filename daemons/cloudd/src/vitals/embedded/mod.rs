@@ -30,10 +30,10 @@ use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use medmon_core::noun::{Gap, UtcUs, Vital, Window};
+use medmon_core::noun::{Gap, MonoUs, UtcUs, Vital, Window};
 use medmon_kit::Clock;
 use rusqlite::ErrorCode;
 use tokio::sync::Semaphore;
@@ -56,6 +56,9 @@ pub struct Options {
     pub retention_us: Option<UtcUs>,
     /// In months that ended longer ago (µs), windows finer than a quarter of an hour become such; none: never.
     pub thin_after_us: Option<UtcUs>,
+    /// Nothing is thinned or removed while the newest data is further behind the clock (µs) and goes on coming in: it is
+    /// the clock that is wrong. None: what is here is old by its nature.
+    pub ahead_us: Option<UtcUs>,
     /// How long after its day a hot file is compacted (µs): late data of the evening has come by then.
     pub compact_after_us: UtcUs,
     /// Largest size of each file (bytes); beyond, writing fails as on a full disk.
@@ -67,6 +70,7 @@ impl Default for Options {
         Self {
             retention_us: None,
             thin_after_us: Some(366 * key::DAY_US),
+            ahead_us: Some(62 * key::DAY_US),
             compact_after_us: 3 * 3_600_000_000,
             max_bytes: None,
         }
@@ -175,6 +179,8 @@ struct Store {
     layout: RwLock<Arc<Layout>>,
     /// Held by whoever reads files; closed for the moment in which windows go from one file to another.
     gate: RwLock<()>,
+    /// The newest data seen at maintenance, and when it became that, µs of the monotonic clock.
+    newest: Mutex<(UtcUs, MonoUs)>,
     /// The day whose holes were last looked through for those to let go.
     gaps_kept: AtomicI64,
     /// Until when maintenance rests, µs UTC.
@@ -282,12 +288,15 @@ impl Store {
         let (readers, recent) = (Readers::default(), Recent::default());
         catalogue.newest(|subject, vital, tail| recent.put(subject, vital, tail))?;
         let (layout, gate, gaps_kept, resting_us) = Default::default();
-        let store = Self { folder, options, clock, catalogue, readers, recent, layout, gate, gaps_kept, resting_us };
+        let newest = Mutex::new((UtcUs::MIN, 0));
+        let store =
+            Self { folder, options, clock, catalogue, readers, recent, layout, gate, newest, gaps_kept, resting_us };
         let lock = store.lock()?;
         store.find()?;
         drop(lock);
-        for subject in store.catalogue.erasing()? {
-            store.erase(subject)?;
+        if let Err(fault) = store.end_erasing() {
+            // A full disk or a damaged file must not keep everybody else from being watched.
+            tracing::error!(error = %chain(&fault), "an erasure that was begun cannot be ended yet; tried again");
         }
         Ok(store)
     }

@@ -90,7 +90,17 @@ impl Store {
                         for (span_s, id) in month::spans(db, &path, (*subject, vital))? {
                             let series = (Series { subject: *subject, vital, span_s }, id);
                             for day in month::days(month, span) {
-                                let Some(head) = month::head(db, &path, series, day)? else { continue };
+                                let head = match month::head(db, &path, series, day) {
+                                    Ok(Some(head)) => head,
+                                    Ok(None) => continue,
+                                    // The block has all of it.
+                                    Err(fault @ Fault::Damaged { .. }) => {
+                                        tracing::warn!(error = %fault, "a head is damaged; its block is read instead");
+                                        month::windows(db, &path, series, day, span, windows)?;
+                                        continue;
+                                    }
+                                    Err(fault) => return Err(fault),
+                                };
                                 let within = |start_us| (head.first_us..=head.last_us).contains(&start_us);
                                 if head.last_us < span.0 || head.first_us >= span.1 {
                                     continue;

@@ -160,6 +160,10 @@ fn open_body(body: &[u8], version: u8) -> Result<Envelope, EnvelopeError> {
         let section = input.bytes("section")?;
         match tag {
             TAG_WINDOWS if version == 1 => open_windows(&mut Reader::new(section), &mut envelope.windows)?,
+            // Twice, a few bytes would unpack to all windows that are admitted again and again.
+            TAG_WINDOWS if !envelope.windows.is_empty() => {
+                return Err(input.malformed("second section of windows").into());
+            }
             TAG_WINDOWS => envelope.windows = columns::read(section, envelope.sealed_us)?,
             TAG_GAPS => open_gaps(&mut Reader::new(section), &mut envelope.gaps)?,
             _ => {}
@@ -390,6 +394,14 @@ mod tests {
         writer.uint(99);
         writer.bytes(b"from the future");
         assert_eq!(open_body(&writer.0, VERSION), Ok(example()));
+    }
+
+    #[test]
+    fn windows_come_once() {
+        let mut writer = Writer(body(&example()));
+        writer.uint(TAG_WINDOWS);
+        writer.bytes(&columns::write(&example().windows, example().sealed_us));
+        assert!(open_body(&writer.0, VERSION).is_err());
     }
 
     #[test]
