@@ -53,7 +53,7 @@ use metrics::Metrics;
 use records::principal::{self, NewPrincipal};
 use records::{Caller, Records, Tx, ward};
 use refusal::Refusal;
-use vitals::embedded::Embedded;
+use vitals::embedded::{Embedded, Options};
 use vitals::prometheus::{Beside, Prometheus, Target};
 use vitals::{VitalsError, VitalsStore};
 
@@ -249,6 +249,8 @@ async fn open_vitals(
         return Ok(Arc::new(Embedded::open(&folder, options, clock.clone()).await?));
     }
     let archive = folder.join("archive");
+    // What is in there is old, whatever the clock says.
+    let options = Options { ahead_us: None, ..options };
     let late = Arc::new(Embedded::open(&archive.join("late"), options, clock.clone()).await?);
     let old = Arc::new(Embedded::open(&archive.join("old"), options, clock.clone()).await?);
     let target = Target {

@@ -46,7 +46,7 @@ impl Store {
             let writer = match months.entry(month) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(MonthWriter::begin(month.path(&self.folder), self.options.max_bytes)?)
+                    entry.insert(MonthWriter::begin(self.month(&self.layout(), month)?, self.options.max_bytes)?)
                 }
             };
             writer.add(series, of, windows)

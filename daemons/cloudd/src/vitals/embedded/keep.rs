@@ -27,9 +27,10 @@ impl Store {
         let past = |month: Month, after_us: Option<UtcUs>| {
             after_us.is_some_and(|after_us| month.end_us().saturating_add(after_us) <= now_us)
         };
-        for (month, thinned) in &self.layout().months {
+        let layout = self.layout();
+        for (month, thinned) in &layout.months {
             let gone = past(*month, self.options.retention_us);
-            if !gone && (*thinned || !past(*month, self.options.thin_after_us)) {
+            if !gone && (*thinned || layout.damaged.contains(month) || !past(*month, self.options.thin_after_us)) {
                 continue;
             }
             let Some(_lock) = self.try_lock()? else { return first };
@@ -72,7 +73,10 @@ impl Store {
     fn remove_month(&self, month: Month) -> Result<(), Fault> {
         let path = month.path(&self.folder);
         let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        self.relay(|layout| layout.months.retain(|kept, _| *kept != month));
+        self.relay(|layout| {
+            layout.months.remove(&month);
+            layout.damaged.remove(&month);
+        });
         self.readers.forget(&path);
         file::remove(&path)
     }

@@ -101,6 +101,8 @@ enum Fault {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("{path} is damaged; stop the cloud and restore this file from a backup")]
+    DamagedMonth { path: PathBuf },
     #[error("{path} is missing, but the catalogue beside it names it; restore it from a backup")]
     Missing { path: PathBuf },
     #[error("{path} has version {found}, this program knows version 1; install the newer release again")]
@@ -126,6 +128,12 @@ impl Fault {
         what: impl Display,
     ) -> impl Fn(E) -> Self {
         move |source| Self::Damaged { path: path.to_owned(), series, what: what.to_string(), source: Box::new(source) }
+    }
+
+    /// Whether a file is no longer one of SQLite's.
+    fn is_damage(&self) -> bool {
+        let Self::Sqlite { source, .. } = self else { return false };
+        matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
     /// Whether it may do once there is room, or nobody is in the way.
@@ -307,12 +315,27 @@ impl Store {
         let mut taken: BTreeMap<Month, HashSet<(Day, u64)>> = BTreeMap::new();
         for month in self.files("months", Month::parse)? {
             let path = month.path(&self.folder);
-            if !file::is_made(&path)? {
-                file::remove(&path)?;
-                continue;
-            }
-            let (found, thinned) =
-                self.readers.with(&path, |db| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?)))?;
+            let look = || match file::is_made(&path)? {
+                true => {
+                    let look = |db: &_| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?));
+                    self.readers.with(&path, look).map(Some)
+                }
+                false => Ok(None),
+            };
+            let (found, thinned) = match look() {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    file::remove(&path)?;
+                    continue;
+                }
+                // An old month must not keep today from being seen.
+                Err(fault) if fault.is_damage() => {
+                    tracing::error!(error = %chain(&fault), "a month cannot be read; restore its file from a backup");
+                    layout.damaged.insert(month);
+                    Default::default()
+                }
+                Err(fault) => return Err(fault),
+            };
             taken.insert(month, found);
             layout.months.insert(month, thinned);
         }
@@ -324,16 +347,19 @@ impl Store {
                 (true, _) => layout.chunks.push(chunk),
                 // Removed because months have it; only the catalogue did not hear of it.
                 (false, false) => {}
+                // It may be the damaged one that has it.
+                (false, true) if !layout.damaged.is_empty() => {}
                 (false, true) => return Err(Fault::Missing { path: chunk.day.path(&self.folder) }),
             }
         }
+        let sound = layout.damaged.is_empty();
         let named: HashSet<Day> = layout.days().into_iter().collect();
         for day in hot.difference(&named) {
             // Of a segment that did not get as far as the catalogue: the journal has it.
             file::remove(&day.path(&self.folder))?;
         }
         for chunk in self.catalogue.chunks()? {
-            if !named.contains(&chunk.day) {
+            if !named.contains(&chunk.day) && sound {
                 self.catalogue.forget_day(chunk.day)?;
             }
         }
@@ -410,6 +436,12 @@ impl Store {
             batch.windows.iter().for_each(|part| self.recent.take(batch.subject, part));
         }
         Ok(())
+    }
+
+    /// The file of a month, if it can be read.
+    fn month(&self, layout: &Layout, month: Month) -> Result<PathBuf, Fault> {
+        let path = month.path(&self.folder);
+        if layout.damaged.contains(&month) { Err(Fault::DamagedMonth { path }) } else { Ok(path) }
     }
 
     fn chunks_of(&self, day: Day) -> Vec<Chunk> {

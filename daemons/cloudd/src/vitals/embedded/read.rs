@@ -25,7 +25,7 @@ impl Store {
                 return Ok(windows);
             }
             for month in layout.months_of(span) {
-                let path = month.path(&self.folder);
+                let path = self.month(layout, month)?;
                 self.readers.with(&path, |db| {
                     for (span_s, id) in month::spans(db, &path, (subject, vital))? {
                         let series = (Series { subject, vital, span_s }, id);
@@ -83,7 +83,7 @@ impl Store {
             let mut windows = vec![Vec::new(); subjects.len()];
             self.unpacked(layout, subjects, vital, span, &mut windows)?;
             for month in layout.months_of(span) {
-                let path = month.path(&self.folder);
+                let path = self.month(layout, month)?;
                 self.readers.with(&path, |db| {
                     for ((subject, windows), total) in subjects.iter().zip(&mut windows).zip(&mut totals) {
                         let newer = windows.len();
