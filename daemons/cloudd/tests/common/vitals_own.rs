@@ -185,6 +185,15 @@ pub async fn a_clock_that_jumps_ahead_removes_nothing() {
         own.tell(segment, subject, day(T0 + segment as i64 * DAY)).await;
         own.store.settle(segment).await.unwrap();
     }
+    // What was settled by such a clock is not hot until that day comes.
+    drop(own.store);
+    let wrong = Embedded::open(own.folder.path(), options, Clock::scaled(0.0, T0 + ten_years)).await.unwrap();
+    wrong.take(5, vec![Batch { subject, windows: day(T0 + 5 * DAY), gaps: Vec::new() }]).await.unwrap();
+    wrong.settle(5).await.unwrap();
+    wrong.maintain(T0 + 7 * DAY).await.unwrap();
+    let hot = std::fs::read_dir(own.folder.path().join("hot")).unwrap().count();
+    assert_eq!((hot, wrong.range(subject, HEART, T0 + 5 * DAY, i64::MAX).await.unwrap()), (0, day(T0 + 5 * DAY)));
+    drop(wrong);
     // A ward that is long closed: the clock is believed after a week, of which 100 make a minute here.
     let clock = Clock::scaled(1e6, T0);
     let closed = Embedded::open(own.folder.path(), options, clock).await.unwrap();

@@ -22,7 +22,11 @@ impl Store {
         if (0..REST_US).contains(&self.resting_us.load(Ordering::Relaxed).saturating_sub(now_us)) {
             return Ok(());
         }
-        let due = |day: &Day| day.start_us().saturating_add(DAY_US + self.options.compact_after_us) <= now_us;
+        let due = |day: &Day| {
+            let ended = day.start_us().saturating_add(DAY_US + self.options.compact_after_us) <= now_us;
+            // Of a clock that was ahead and has been set: its day may be years away.
+            ended || day.0 > Day::of(now_us).0 + 1
+        };
         let mut done = Ok(());
         for day in self.layout().days().into_iter().filter(due) {
             let Some(_lock) = self.try_lock()? else { return done };
