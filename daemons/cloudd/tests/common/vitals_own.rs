@@ -92,6 +92,15 @@ pub async fn a_full_disk_is_busy_and_loses_nothing() {
     for subject in &subjects {
         assert_eq!(own.range(*subject, 0, i64::MAX).await.unwrap(), day(T0 - DAY));
     }
+    let thin = Options { thin_after_us: Some(0), ..Options::default() };
+    own.again(Options { max_bytes: Some(192 << 10), ..thin }).await;
+    assert!(matches!(own.store.maintain(T0 + 40 * DAY).await, Err(VitalsError::Busy)), "no room for a thin one");
+    let left = everything(&own.folder.path().join("months"));
+    assert!(!left.iter().any(|path| path.to_string_lossy().contains(".new")), "{left:?}");
+    own.again(thin).await;
+    own.store.maintain(T0 + 40 * DAY).await.unwrap();
+    let want = fold(&day(T0 - DAY));
+    assert_eq!(own.store.totals(&subjects, HEART, 0, i64::MAX).await.unwrap(), vec![want; subjects.len()]);
 }
 
 pub async fn a_damaged_block_is_named_and_everything_else_is_read() {

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::key::Day;
 use super::{Fault, Store, hot, month};
 
 impl Store {
@@ -16,10 +17,9 @@ impl Store {
         let layout = self.layout();
         layout.segments.values().for_each(|table| table.erase(subject));
         self.recent.erase(subject);
-        for day in layout.days() {
-            let chunks = layout.chunks.iter().filter(|chunk| chunk.day == day);
-            let segments: Vec<u64> = chunks.map(|chunk| chunk.segment).collect();
-            self.when_free(|| hot::erase(&day.path(&self.folder), &segments, layout.settled, subject))?;
+        // Also those of a settling that failed half-way.
+        for day in self.files("hot", Day::parse)? {
+            self.when_free(|| hot::erase(&day.path(&self.folder), layout.settled, subject))?;
         }
         for month in layout.months.keys() {
             self.when_free(|| month::erase(&month.path(&self.folder), subject))?;

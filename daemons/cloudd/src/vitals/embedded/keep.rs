@@ -34,7 +34,7 @@ impl Store {
                 continue;
             }
             let Some(_lock) = self.try_lock()? else { return first };
-            first = first.and(if gone { self.remove_month(*month) } else { self.thin(*month, now_us) });
+            first = first.and(if gone { self.remove_month(*month) } else { self.thin_or_leave(*month, now_us) });
         }
         let today = Day::of(now_us).0;
         match self.options.retention_us {
@@ -81,6 +81,16 @@ impl Store {
         file::remove(&path)
     }
 
+    /// Thins a month. What was written in vain gives its room back: a full disk has better use for it.
+    fn thin_or_leave(&self, month: Month, now_us: UtcUs) -> Result<(), Fault> {
+        self.thin(month, now_us).inspect_err(|_| {
+            let new = file::beside(&month.path(&self.folder), HALF_MADE);
+            self.readers.forget(&new);
+            // If it cannot be, the next try does it.
+            let _ = file::remove(&new);
+        })
+    }
+
     /// Writes the month again beside itself with coarser windows, compares what both amount to, and takes its place.
     fn thin(&self, month: Month, now_us: UtcUs) -> Result<(), Fault> {
         let path = month.path(&self.folder);
@@ -88,7 +98,7 @@ impl Store {
         self.sync(&path)?;
         file::remove(&new)?;
         let mut writer = MonthWriter::begin(new.clone(), self.options.max_bytes)?;
-        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let (mut before, mut after) = (Total::default(), Total::default());
         self.readers.with(&path, |db| {
             for (day, segment) in month::taken(db, &path)? {
                 writer.take(day, &[segment], 0)?;
@@ -101,7 +111,7 @@ impl Store {
                     let mut windows = Vec::new();
                     month::windows(db, &path, (*series, *id), day, ever, &mut windows)?;
                     if !windows.is_empty() {
-                        before.push(sum(&windows));
+                        before.merge(&sum(&windows));
                         let (series, windows) = coarse(*series, windows);
                         writer.add(series, day, windows)?;
                     }
@@ -118,13 +128,14 @@ impl Store {
                 for day in month::days(month, (i64::MIN, i64::MAX)) {
                     let mut windows = Vec::new();
                     month::windows(db, &new, (series, id), day, (i64::MIN, i64::MAX), &mut windows)?;
-                    after.push(sum(&windows));
+                    after.merge(&sum(&windows));
                 }
             }
             Ok(())
         })?;
         self.readers.forget(&new);
-        if whole(&before) != whole(&after) {
+        // All stays the same but the coverage, which is rounded.
+        if before != (Total { covered_ms: before.covered_ms, ..after }) {
             let series = Series { subject: uuid::Uuid::nil(), vital: medmon_core::noun::Vital::GATEWAY, span_s: 0 };
             return Err(Fault::Verify { path: new, from: path, series });
         }
@@ -143,13 +154,6 @@ fn sum(windows: &[Window]) -> Total {
     let mut total = Total::default();
     windows.iter().for_each(|window| total.add(window));
     total
-}
-
-/// What stays the same when windows become coarser: all but the coverage, which is rounded.
-fn whole(totals: &[Total]) -> Total {
-    let mut whole = Total::default();
-    totals.iter().for_each(|total| whole.merge(total));
-    Total { covered_ms: 0, ..whole }
 }
 
 /// Windows of a day in quarters of an hour, if they are finer and fit in.
