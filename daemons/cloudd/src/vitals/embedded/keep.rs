@@ -33,6 +33,10 @@ impl Store {
             if !gone && (*thinned || layout.damaged.contains(month) || !past(*month, self.options.thin_after_us)) {
                 continue;
             }
+            // A hot file has yet to be compared with what it brought here.
+            if layout.chunks.iter().any(|chunk| chunk.except.contains(month)) {
+                continue;
+            }
             let Some(_lock) = self.try_lock()? else { return first };
             first = first.and(if gone { self.remove_month(*month) } else { self.thin_or_leave(*month, now_us) });
         }

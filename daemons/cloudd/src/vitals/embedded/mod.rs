@@ -315,12 +315,12 @@ impl Store {
         let mut taken: BTreeMap<Month, HashSet<(Day, u64)>> = BTreeMap::new();
         for month in self.files("months", Month::parse)? {
             let path = month.path(&self.folder);
-            let look = || match file::is_made(&path)? {
-                true => {
-                    let look = |db: &_| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?));
-                    self.readers.with(&path, look).map(Some)
+            let look = || {
+                if !file::is_made(&path)? {
+                    return Ok(None);
                 }
-                false => Ok(None),
+                let state = |db: &_| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?));
+                self.readers.with(&path, state).map(Some)
             };
             let (found, thinned) = match look() {
                 Ok(Some(found)) => found,
@@ -355,7 +355,7 @@ impl Store {
         let sound = layout.damaged.is_empty();
         let named: HashSet<Day> = layout.days().into_iter().collect();
         for day in hot.difference(&named) {
-            // Of a segment that did not get as far as the catalogue: the journal has it.
+            // Of a segment that did not get as far as the catalogue: the journal has it. Or months have all of it.
             file::remove(&day.path(&self.folder))?;
         }
         for chunk in self.catalogue.chunks()? {
