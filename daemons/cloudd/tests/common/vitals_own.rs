@@ -142,6 +142,7 @@ pub async fn a_month_that_is_no_file_any_more_is_named_and_everything_else_goes_
     let (subject, erased) = (Uuid::now_v7(), Uuid::now_v7());
     for (segment, start_us) in [(1, T0 - 40 * DAY), (2, T0 - DAY)] {
         own.tell(segment, subject, day(start_us)).await;
+        own.tell(segment, erased, day(start_us)).await;
         own.store.settle(segment).await.unwrap();
         own.store.maintain(T0 + 2 * DAY).await.unwrap();
     }
@@ -157,6 +158,7 @@ pub async fn a_month_that_is_no_file_any_more_is_named_and_everything_else_goes_
     assert!(line.contains(&names[0]) && line.contains("backup"), "{line}");
     assert!(own.store.totals(&[subject], HEART, 0, T0).await.is_err(), "never a sum that leaves it out");
     assert_eq!(own.range(subject, T0 - DAY, T0).await.unwrap(), day(T0 - DAY));
+    assert_eq!(own.range(erased, T0 - DAY, T0).await.unwrap(), [], "erased where that can be");
     own.tell(3, subject, day(T0)).await;
     own.tell(3, subject, day(T0 - 40 * DAY)).await;
     assert!(own.store.settle(3).await.unwrap());
