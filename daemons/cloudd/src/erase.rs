@@ -69,8 +69,13 @@ pub async fn finish(cloud: &Cloud) -> Result<(), Refusal> {
     // What the journal holds of them goes through the store, and with that away.
     let (store, now) = (cloud.vitals.as_ref(), cloud.clock.mono_us());
     cloud.journal.tend(&cloud.records, store, Duration::ZERO, now).await.map_err(refuse)?;
+    // One that cannot be erased everywhere yet does not keep the others.
+    let mut first = Ok(());
     for subject in subjects {
-        cloud.vitals.erase(subject).await.map_err(refuse)?;
+        if let Err(error) = cloud.vitals.erase(subject).await {
+            first = first.and(Err(refuse(error)));
+            continue;
+        }
         let now_us = cloud.clock.utc_us();
         let done = move |db: &Connection| {
             db.execute("UPDATE erasing SET done_us = ?2 WHERE subject = ?1", params![key(subject), now_us])?;
@@ -78,5 +83,5 @@ pub async fn finish(cloud: &Cloud) -> Result<(), Refusal> {
         };
         cloud.records.tend(done).await?;
     }
-    Ok(())
+    first
 }

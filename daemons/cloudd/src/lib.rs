@@ -55,7 +55,7 @@ use metrics::Metrics;
 use records::principal::{self, NewPrincipal};
 use records::{Caller, Records, Tx, ward};
 use refusal::Refusal;
-use vitals::embedded::Embedded;
+use vitals::embedded::{Embedded, Options};
 use vitals::prometheus::{Beside, Prometheus, Target};
 use vitals::{VitalsError, VitalsStore};
 
@@ -285,6 +285,8 @@ async fn open_vitals(
         return Ok(Arc::new(Embedded::open(&folder, options, clock.clone()).await?));
     }
     let archive = folder.join("archive");
+    // What is in there is old, whatever the clock says.
+    let options = Options { ahead_us: None, ..options };
     let late = Arc::new(Embedded::open(&archive.join("late"), options, clock.clone()).await?);
     let old = Arc::new(Embedded::open(&archive.join("old"), options, clock.clone()).await?);
     let target = Target {
@@ -397,8 +399,9 @@ pub async fn run(config: CloudConfig, clock: Clock, shutdown: CancellationToken)
     let listener = TcpListener::bind(&config.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     if let Err(error) = erase::finish(&cloud).await {
-        // A backup that runs, or a server that is away, keeps no home waiting.
-        tracing::error!(%error, "vitals that are to be erased are still there; tried again");
+        // A full disk, a damaged file, a backup that runs or a server that is away keep nobody else from being watched.
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%error, cause, "vitals that are to be erased are still there; tried again");
     }
     let escalation = Escalation::open(Arc::clone(&cloud), &config.data_dir, &config.sms)?;
     let escalation = tokio::spawn(escalation.run(shutdown.clone()));

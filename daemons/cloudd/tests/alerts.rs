@@ -60,6 +60,8 @@ async fn an_alert_goes_up_to_the_board_and_the_wards_answer_comes_down() {
     let FactKind::Acknowledged { audience, name, .. } = &down.facts[0].kind else { panic!("{down:?}") };
     assert_eq!((*audience, name.as_str()), (Audience::Ward, "A. nurse"));
     assert!(home.client.pull_facts(down.cursor, 0).await.unwrap().facts.is_empty());
+    // A cursor of before the cloud was restored from a backup hides nothing that is said after it.
+    assert_eq!(home.client.pull_facts(down.cursor + 1000, 0).await.unwrap().facts, down.facts);
     assert_eq!(world.nurse.board(None).await.unwrap().rows[0].section, Section::Answered);
 
     // Told back it changes nothing; a worsening asks again; cleared and acknowledged it leaves the board.

@@ -65,7 +65,10 @@ mod embedded {
     }
     own!(
         a_full_disk_is_busy_and_loses_nothing,
+        a_clock_that_jumps_ahead_removes_nothing,
         a_damaged_block_is_named_and_everything_else_is_read,
+        a_month_that_is_no_file_any_more_is_named_and_everything_else_goes_on,
+        damaged_newest_windows_stop_no_settling,
         while_somebody_else_has_the_files_nothing_is_changed,
         nothing_of_an_erased_subject_is_in_any_file,
         old_months_become_coarse_and_then_go,

@@ -67,7 +67,8 @@ pub fn fold(db: &Connection, alert: Uuid) -> Result<Alert, Refusal> {
 
 /// Facts for a gateway from elsewhere, after a cursor, and the cursor behind them.
 pub fn down(db: &Connection, gateway: Uuid, after: u64, limit: u32) -> Result<(Vec<Fact>, u64), Refusal> {
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    // One that this cloud never gave is of before it was restored from a backup: it would hide what is said now.
+    let after = if after > cursor(db, gateway)? { 0 } else { i64::try_from(after).unwrap_or(i64::MAX) };
     let sql = "SELECT seq, body FROM fact WHERE gateway = ?1 AND origin = 'ward' AND seq > ?2 ORDER BY seq LIMIT ?3";
     let rows = all(db, sql, params![key(gateway), after, limit], |row| {
         Ok((row.get::<_, i64>(0)?, json::<Fact>(&row.get::<_, String>(1)?)?))

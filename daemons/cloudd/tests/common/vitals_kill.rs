@@ -29,6 +29,7 @@ const VITALS: [Vital; 2] = [Vital::HEART_RATE, Vital::GLUCOSE];
 const OPTIONS: Options = Options {
     retention_us: Some(100 * DAY),
     thin_after_us: Some(40 * DAY),
+    ahead_us: Some(62 * DAY),
     compact_after_us: 3 * HOUR,
     max_bytes: None,
 };

@@ -92,6 +92,15 @@ pub async fn a_full_disk_is_busy_and_loses_nothing() {
     for subject in &subjects {
         assert_eq!(own.range(*subject, 0, i64::MAX).await.unwrap(), day(T0 - DAY));
     }
+    let thin = Options { thin_after_us: Some(0), ..Options::default() };
+    own.again(Options { max_bytes: Some(192 << 10), ..thin }).await;
+    assert!(matches!(own.store.maintain(T0 + 40 * DAY).await, Err(VitalsError::Busy)), "no room for a thin one");
+    let left = everything(&own.folder.path().join("months"));
+    assert!(!left.iter().any(|path| path.to_string_lossy().contains(".new")), "{left:?}");
+    own.again(thin).await;
+    own.store.maintain(T0 + 40 * DAY).await.unwrap();
+    let want = fold(&day(T0 - DAY));
+    assert_eq!(own.store.totals(&subjects, HEART, 0, i64::MAX).await.unwrap(), vec![want; subjects.len()]);
 }
 
 pub async fn a_damaged_block_is_named_and_everything_else_is_read() {
@@ -121,6 +130,90 @@ pub async fn a_damaged_block_is_named_and_everything_else_is_read() {
     assert_eq!(own.range(other, T0 - DAY, T0).await.unwrap(), day(T0 - DAY), "the other one");
     // Heads are whole: a sum needs no block.
     assert_eq!(own.store.totals(&[one], HEART, T0 - DAY, T0).await.unwrap(), [fold(&day(T0 - DAY))]);
+    // Nor does it trust a damaged head: the block has all of it.
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.execute("UPDATE head SET head = CAST(x'00' || substr(head, 2) AS BLOB)", []).unwrap();
+    drop(db);
+    assert_eq!(own.store.totals(&[other], HEART, T0 - DAY, T0).await.unwrap(), [fold(&day(T0 - DAY))]);
+}
+
+pub async fn a_month_that_is_no_file_any_more_is_named_and_everything_else_goes_on() {
+    let mut own = Own::open(Options::default()).await;
+    let (subject, erased) = (Uuid::now_v7(), Uuid::now_v7());
+    for (segment, start_us) in [(1, T0 - 40 * DAY), (2, T0 - DAY)] {
+        own.tell(segment, subject, day(start_us)).await;
+        own.tell(segment, erased, day(start_us)).await;
+        own.store.settle(segment).await.unwrap();
+        own.store.maintain(T0 + 2 * DAY).await.unwrap();
+    }
+    let db = rusqlite::Connection::open(own.folder.path().join("catalogue.sqlite")).unwrap();
+    db.execute("INSERT INTO erasing (subject) VALUES (?1)", [erased.as_bytes()]).unwrap();
+    drop(db);
+    let names = own.files("months");
+    let file = own.folder.path().join("months").join(&names[0]);
+    std::fs::write(&file, vec![0x5a; 400_000]).unwrap();
+    own.again(Options::default()).await;
+    let error = own.range(subject, T0 - 40 * DAY, T0 - 39 * DAY).await.unwrap_err();
+    let line = std::error::Error::source(&error).unwrap().to_string();
+    assert!(line.contains(&names[0]) && line.contains("backup"), "{line}");
+    assert!(own.store.totals(&[subject], HEART, 0, T0).await.is_err(), "never a sum that leaves it out");
+    assert_eq!(own.range(subject, T0 - DAY, T0).await.unwrap(), day(T0 - DAY));
+    assert_eq!(own.range(erased, T0 - DAY, T0).await.unwrap(), [], "erased where that can be");
+    own.tell(3, subject, day(T0)).await;
+    own.tell(3, subject, day(T0 - 40 * DAY)).await;
+    assert!(own.store.settle(3).await.unwrap());
+    assert!(own.store.maintain(T0 + 2 * DAY).await.is_err(), "what belongs in it waits in the hot file");
+    assert_eq!(own.files("hot").len(), 1);
+    own.again(Options::default()).await;
+    assert_eq!(own.range(subject, T0 - DAY, T0 + DAY).await.unwrap().len(), 2 * 1440);
+}
+
+pub async fn damaged_newest_windows_stop_no_settling() {
+    let mut own = Own::open(Options::default()).await;
+    let subject = Uuid::now_v7();
+    own.tell(1, subject, day(T0 - DAY)).await;
+    own.store.settle(1).await.unwrap();
+    let db = rusqlite::Connection::open(own.folder.path().join("catalogue.sqlite")).unwrap();
+    assert_eq!(db.execute("UPDATE newest SET body = x'3c0500'", []).unwrap(), 1);
+    drop(db);
+    own.again(Options::default()).await;
+    own.tell(2, subject, day(T0)).await;
+    assert!(own.store.settle(2).await.unwrap());
+    own.again(Options::default()).await;
+    assert_eq!(own.store.recent(subject)[0].1.last(), day(T0).last());
+}
+
+pub async fn a_clock_that_jumps_ahead_removes_nothing() {
+    let options = Options { retention_us: Some(600 * DAY), thin_after_us: Some(100 * DAY), ..Options::default() };
+    let own = Own::open(options).await;
+    let subject = Uuid::now_v7();
+    own.tell(1, subject, day(T0 - DAY)).await;
+    own.store.settle(1).await.unwrap();
+    let ten_years = 3650 * DAY;
+    for segment in 2..5 {
+        own.store.maintain(T0 + ten_years).await.unwrap();
+        assert_eq!(own.range(subject, T0 - DAY, T0).await.unwrap(), day(T0 - DAY));
+        own.tell(segment, subject, day(T0 + segment as i64 * DAY)).await;
+        own.store.settle(segment).await.unwrap();
+    }
+    // What was settled by such a clock is not hot until that day comes.
+    drop(own.store);
+    let wrong = Embedded::open(own.folder.path(), options, Clock::scaled(0.0, T0 + ten_years)).await.unwrap();
+    wrong.take(5, vec![Batch { subject, windows: day(T0 + 5 * DAY), gaps: Vec::new() }]).await.unwrap();
+    wrong.settle(5).await.unwrap();
+    wrong.maintain(T0 + 7 * DAY).await.unwrap();
+    let hot = std::fs::read_dir(own.folder.path().join("hot")).unwrap().count();
+    assert_eq!((hot, wrong.range(subject, HEART, T0 + 5 * DAY, i64::MAX).await.unwrap()), (0, day(T0 + 5 * DAY)));
+    drop(wrong);
+    // A ward that is long closed: the clock is believed after a week, of which 100 make a minute here.
+    let clock = Clock::scaled(1e6, T0);
+    let closed = Embedded::open(own.folder.path(), options, clock).await.unwrap();
+    let removed = async {
+        while !closed.range(subject, HEART, 0, i64::MAX).await.unwrap().is_empty() {
+            closed.maintain(T0 + ten_years).await.unwrap();
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), removed).await.unwrap();
 }
 
 pub async fn while_somebody_else_has_the_files_nothing_is_changed() {
@@ -171,7 +264,9 @@ pub async fn nothing_of_an_erased_subject_is_in_any_file() {
 }
 
 pub async fn old_months_become_coarse_and_then_go() {
-    let options = Options { retention_us: Some(600 * DAY), thin_after_us: Some(100 * DAY), ..Options::default() };
+    // Nothing newer comes here for months.
+    let options =
+        Options { retention_us: Some(600 * DAY), thin_after_us: Some(100 * DAY), ahead_us: None, ..Options::default() };
     let mut own = Own::open(options).await;
     let subject = Uuid::now_v7();
     let gaps = vec![hole(HEART, T0 - DAY, T0 - DAY + HOUR, 1)];

@@ -152,8 +152,12 @@ impl Catalogue {
             .optional()
             .map_err(Fault::sqlite(&self.path))?;
         let mut tail = Tail::default();
-        if let Some(before) = before {
-            self.open_tail(*subject, *vital, &before, &mut tail)?;
+        if let Some(before) = before
+            && let Err(fault) = self.open_tail(*subject, *vital, &before, &mut tail)
+        {
+            // One damaged row must not keep everybody's segment from being settled.
+            tracing::warn!(error = %fault, "newest windows are damaged and begin anew");
+            tail = Tail::default();
         }
         for (series, parts) in spans {
             let _ = parts.each(series.vital, series.span_s, |part| tail.take(&part));

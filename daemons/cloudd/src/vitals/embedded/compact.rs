@@ -22,12 +22,17 @@ impl Store {
         if (0..REST_US).contains(&self.resting_us.load(Ordering::Relaxed).saturating_sub(now_us)) {
             return Ok(());
         }
-        let due = |day: &Day| day.start_us().saturating_add(DAY_US + self.options.compact_after_us) <= now_us;
+        let due = |day: &Day| {
+            let ended = day.start_us().saturating_add(DAY_US + self.options.compact_after_us) <= now_us;
+            // Of a clock that was ahead and has been set: its day may be years away.
+            ended || day.0 > Day::of(now_us).0 + 1
+        };
         let mut done = Ok(());
         for day in self.layout().days().into_iter().filter(due) {
             let Some(_lock) = self.try_lock()? else { return done };
             done = done.and(self.compact(day));
         }
+        done = done.and(self.end_erasing());
         done = done.and(self.keep(now_us));
         if done.is_err() {
             self.resting_us.store(now_us.saturating_add(REST_US - 1), Ordering::Relaxed);
@@ -45,7 +50,7 @@ impl Store {
             let writer = match months.entry(month) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(MonthWriter::begin(month.path(&self.folder), self.options.max_bytes)?)
+                    entry.insert(MonthWriter::begin(self.month(&self.layout(), month)?, self.options.max_bytes)?)
                 }
             };
             writer.add(series, of, windows)
@@ -90,12 +95,15 @@ impl Store {
 
     fn remove_hot(&self, day: Day) -> Result<(), Fault> {
         let path = day.path(&self.folder);
+        // First: a file that is named must be whole, and one that loses its log before itself is not. One that no
+        // catalogue names is removed at the next start.
+        self.catalogue.forget_day(day)?;
         self.when_free(|| {
-            self.relay(|layout| layout.chunks.retain(|chunk| chunk.day != day));
             self.readers.forget(&path);
-            file::remove(&path)
-        })?;
-        self.catalogue.forget_day(day)
+            file::remove(&path)?;
+            self.relay(|layout| layout.chunks.retain(|chunk| chunk.day != day));
+            Ok(())
+        })
     }
 
     /// Shows every series' windows of every day in a hot file, merged, to `see`; without those that months have.
@@ -146,7 +154,9 @@ impl Store {
                 at.is_ok_and(|at| {
                     let packed = &packed[at];
                     packed == window
-                        || (packed.count > window.count && packed.min <= window.min && packed.max >= window.max)
+                        || (packed.count >= window.count.saturating_add(1)
+                            && packed.min <= window.min
+                            && packed.max >= window.max)
                 })
             };
             if windows.iter().all(holds) { Ok(()) } else { Err(lost()) }

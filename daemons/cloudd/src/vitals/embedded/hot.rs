@@ -154,15 +154,21 @@ impl Run {
     }
 }
 
-/// Erases one subject from what `segments` brought, and everything that no catalogue names: what is behind `settled`.
-pub fn erase(path: &Path, segments: &[u64], settled: u64, subject: Uuid) -> Result<(), Fault> {
+/// Erases one subject from all segments, named or not, and everything that no catalogue can name: what is behind `settled`.
+pub fn erase(path: &Path, settled: u64, subject: Uuid) -> Result<(), Fault> {
     let connection = file::writer(path, KIND, None)?;
-    let unnamed = connection.execute("DELETE FROM part WHERE segment > ?1", [settled as i64]);
-    unnamed.map_err(Fault::sqlite(path))?;
-    for segment in segments {
-        let sql = "DELETE FROM part WHERE segment = ?1 AND subject = ?2";
-        let deleted = connection.execute(sql, params![*segment as i64, subject.as_bytes()]);
-        deleted.map_err(Fault::sqlite(path))?;
-    }
+    let erase = || {
+        connection.execute("DELETE FROM part WHERE segment > ?1", [settled as i64])?;
+        // From one to the next: a look at every row would read the whole file.
+        let mut after = i64::MIN;
+        let next = "SELECT min(segment) FROM part WHERE segment > ?1";
+        while let Some(segment) = connection.query_row(next, [after], |row| row.get::<_, Option<i64>>(0))? {
+            let sql = "DELETE FROM part WHERE segment = ?1 AND subject = ?2";
+            connection.execute(sql, params![segment, subject.as_bytes()])?;
+            after = segment;
+        }
+        Ok(())
+    };
+    erase().map_err(Fault::sqlite(path))?;
     file::checkpoint(&connection, path)
 }

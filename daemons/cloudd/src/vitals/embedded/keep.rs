@@ -1,16 +1,19 @@
 //! What becomes of old months: thinned to quarters of an hour, then removed.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use medmon_core::noun::{UtcUs, Window};
 
-use super::key::{Day, Month, Series};
+use super::key::{DAY_US, Day, Month, Series};
 use super::month::MonthWriter;
 use super::{Fault, Store, file, month};
 use crate::vitals::Total;
 
 /// Windows finer than this (s) are thinned to it. Single readings stay: an analysis asks for each.
 const COARSE_S: u32 = 900;
+/// A clock that is far ahead of the newest data is believed once nothing newer has come for so long (µs).
+const BELIEVED_US: i64 = 7 * DAY_US;
 /// At the end of the name of a file that is not whole yet.
 pub const HALF_MADE: &str = ".new";
 
@@ -18,16 +21,24 @@ impl Store {
     /// Thins and removes the months that are due.
     pub(super) fn keep(&self, now_us: UtcUs) -> Result<(), Fault> {
         let mut first = Ok(());
+        if self.is_ahead(now_us) {
+            return first;
+        }
         let past = |month: Month, after_us: Option<UtcUs>| {
             after_us.is_some_and(|after_us| month.end_us().saturating_add(after_us) <= now_us)
         };
-        for (month, thinned) in &self.layout().months {
+        let layout = self.layout();
+        for (month, thinned) in &layout.months {
             let gone = past(*month, self.options.retention_us);
-            if !gone && (*thinned || !past(*month, self.options.thin_after_us)) {
+            if !gone && (*thinned || layout.damaged.contains(month) || !past(*month, self.options.thin_after_us)) {
+                continue;
+            }
+            // A hot file has yet to be compared with what it brought here.
+            if layout.chunks.iter().any(|chunk| chunk.except.contains(month)) {
                 continue;
             }
             let Some(_lock) = self.try_lock()? else { return first };
-            first = first.and(if gone { self.remove_month(*month) } else { self.thin(*month, now_us) });
+            first = first.and(if gone { self.remove_month(*month) } else { self.thin_or_leave(*month, now_us) });
         }
         let today = Day::of(now_us).0;
         match self.options.retention_us {
@@ -38,12 +49,50 @@ impl Store {
         }
     }
 
+    /// Whether the clock may have jumped ahead: then every month would seem old. A ward where nothing has come for long is
+    /// believed after a week.
+    fn is_ahead(&self, now_us: UtcUs) -> bool {
+        let Some(ahead_us) = self.options.ahead_us else { return false };
+        let layout = self.layout();
+        let hot = layout.chunks.iter().map(|chunk| chunk.to_us).max();
+        let Some(newest) = hot.max(layout.months.keys().last().map(|month| month.end_us())) else { return false };
+        let mut seen = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mono_us = self.clock.mono_us();
+        let first = seen.0 == UtcUs::MIN;
+        if newest > seen.0 {
+            *seen = (newest, mono_us);
+        }
+        let ahead = newest.saturating_add(ahead_us) < now_us && mono_us - seen.1 < BELIEVED_US;
+        if ahead && first {
+            tracing::error!(
+                clock = %medmon_api::time(now_us),
+                newest = %medmon_api::time(newest),
+                "the clock is far ahead of the newest data; nothing is thinned or removed until it is set, or for a week in \
+                 which nothing newer comes"
+            );
+        }
+        ahead
+    }
+
     fn remove_month(&self, month: Month) -> Result<(), Fault> {
         let path = month.path(&self.folder);
-        let _closed = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.relay(|layout| layout.months.retain(|kept, _| *kept != month));
+        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        self.relay(|layout| {
+            layout.months.remove(&month);
+            layout.damaged.remove(&month);
+        });
         self.readers.forget(&path);
         file::remove(&path)
+    }
+
+    /// Thins a month. What was written in vain gives its room back: a full disk has better use for it.
+    fn thin_or_leave(&self, month: Month, now_us: UtcUs) -> Result<(), Fault> {
+        self.thin(month, now_us).inspect_err(|_| {
+            let new = file::beside(&month.path(&self.folder), HALF_MADE);
+            self.readers.forget(&new);
+            // If it cannot be, the next try does it.
+            let _ = file::remove(&new);
+        })
     }
 
     /// Writes the month again beside itself with coarser windows, compares what both amount to, and takes its place.
@@ -53,7 +102,7 @@ impl Store {
         self.sync(&path)?;
         file::remove(&new)?;
         let mut writer = MonthWriter::begin(new.clone(), self.options.max_bytes)?;
-        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let (mut before, mut after) = (Total::default(), Total::default());
         self.readers.with(&path, |db| {
             for (day, segment) in month::taken(db, &path)? {
                 writer.take(day, &[segment], 0)?;
@@ -66,7 +115,7 @@ impl Store {
                     let mut windows = Vec::new();
                     month::windows(db, &path, (*series, *id), day, ever, &mut windows)?;
                     if !windows.is_empty() {
-                        before.push(sum(&windows));
+                        before.merge(&sum(&windows));
                         let (series, windows) = coarse(*series, windows);
                         writer.add(series, day, windows)?;
                     }
@@ -83,17 +132,18 @@ impl Store {
                 for day in month::days(month, (i64::MIN, i64::MAX)) {
                     let mut windows = Vec::new();
                     month::windows(db, &new, (series, id), day, (i64::MIN, i64::MAX), &mut windows)?;
-                    after.push(sum(&windows));
+                    after.merge(&sum(&windows));
                 }
             }
             Ok(())
         })?;
         self.readers.forget(&new);
-        if whole(&before) != whole(&after) {
+        // All stays the same but the coverage, which is rounded.
+        if before != (Total { covered_ms: before.covered_ms, ..after }) {
             let series = Series { subject: uuid::Uuid::nil(), vital: medmon_core::noun::Vital::GATEWAY, span_s: 0 };
             return Err(Fault::Verify { path: new, from: path, series });
         }
-        let _closed = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.readers.forget(&path);
         // Its log, empty since the beginning, must not meet the new file.
         file::remove_log(&path)?;
@@ -108,13 +158,6 @@ fn sum(windows: &[Window]) -> Total {
     let mut total = Total::default();
     windows.iter().for_each(|window| total.add(window));
     total
-}
-
-/// What stays the same when windows become coarser: all but the coverage, which is rounded.
-fn whole(totals: &[Total]) -> Total {
-    let mut whole = Total::default();
-    totals.iter().for_each(|total| whole.merge(total));
-    Total { covered_ms: 0, ..whole }
 }
 
 /// Windows of a day in quarters of an hour, if they are finer and fit in.

@@ -1,6 +1,6 @@
 //! What there is to read at one moment, in memory. A reading works on one layout from its beginning to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use medmon_core::noun::UtcUs;
@@ -41,6 +41,8 @@ pub struct Layout {
     pub chunks: Vec<Chunk>,
     /// Month files, and whether they were thinned.
     pub months: BTreeMap<Month, bool>,
+    /// Those of them that cannot be read at all. What is asked of them is refused, never left out.
+    pub damaged: BTreeSet<Month>,
     /// The newest settled segment.
     pub settled: u64,
 }

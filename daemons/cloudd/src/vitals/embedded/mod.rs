@@ -30,10 +30,10 @@ use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use medmon_core::noun::{Gap, UtcUs, Vital, Window};
+use medmon_core::noun::{Gap, MonoUs, UtcUs, Vital, Window};
 use medmon_kit::Clock;
 use rusqlite::ErrorCode;
 use tokio::sync::Semaphore;
@@ -56,6 +56,9 @@ pub struct Options {
     pub retention_us: Option<UtcUs>,
     /// In months that ended longer ago (µs), windows finer than a quarter of an hour become such; none: never.
     pub thin_after_us: Option<UtcUs>,
+    /// Nothing is thinned or removed while the newest data is further behind the clock (µs) and goes on coming in: it is
+    /// the clock that is wrong. None: what is here is old by its nature.
+    pub ahead_us: Option<UtcUs>,
     /// How long after its day a hot file is compacted (µs): late data of the evening has come by then.
     pub compact_after_us: UtcUs,
     /// Largest size of each file (bytes); beyond, writing fails as on a full disk.
@@ -67,6 +70,7 @@ impl Default for Options {
         Self {
             retention_us: None,
             thin_after_us: Some(366 * key::DAY_US),
+            ahead_us: Some(62 * key::DAY_US),
             compact_after_us: 3 * 3_600_000_000,
             max_bytes: None,
         }
@@ -97,6 +101,8 @@ enum Fault {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("{path} is damaged; stop the cloud and restore this file from a backup")]
+    DamagedMonth { path: PathBuf },
     #[error("{path} is missing, but the catalogue beside it names it; restore it from a backup")]
     Missing { path: PathBuf },
     #[error("{path} has version {found}, this program knows version 1; install the newer release again")]
@@ -122,6 +128,12 @@ impl Fault {
         what: impl Display,
     ) -> impl Fn(E) -> Self {
         move |source| Self::Damaged { path: path.to_owned(), series, what: what.to_string(), source: Box::new(source) }
+    }
+
+    /// Whether a file is no longer one of SQLite's.
+    fn is_damage(&self) -> bool {
+        let Self::Sqlite { source, .. } = self else { return false };
+        matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
     /// Whether it may do once there is room, or nobody is in the way.
@@ -175,6 +187,8 @@ struct Store {
     layout: RwLock<Arc<Layout>>,
     /// Held by whoever reads files; closed for the moment in which windows go from one file to another.
     gate: RwLock<()>,
+    /// The newest data seen at maintenance, and when it became that, µs of the monotonic clock.
+    newest: Mutex<(UtcUs, MonoUs)>,
     /// The day whose holes were last looked through for those to let go.
     gaps_kept: AtomicI64,
     /// Until when maintenance rests, µs UTC.
@@ -289,12 +303,15 @@ impl Store {
         let (readers, recent) = (Readers::default(), Recent::default());
         catalogue.newest(|subject, vital, tail| recent.put(subject, vital, tail))?;
         let (layout, gate, gaps_kept, resting_us) = Default::default();
-        let store = Self { folder, options, clock, catalogue, readers, recent, layout, gate, gaps_kept, resting_us };
+        let newest = Mutex::new((UtcUs::MIN, 0));
+        let store =
+            Self { folder, options, clock, catalogue, readers, recent, layout, gate, newest, gaps_kept, resting_us };
         let lock = store.lock()?;
         store.find()?;
         drop(lock);
-        for subject in store.catalogue.erasing()? {
-            store.erase(subject)?;
+        if let Err(fault) = store.end_erasing() {
+            // A full disk or a damaged file must not keep everybody else from being watched.
+            tracing::error!(error = %chain(&fault), "an erasure that was begun cannot be ended yet; tried again");
         }
         Ok(store)
     }
@@ -305,12 +322,27 @@ impl Store {
         let mut taken: BTreeMap<Month, HashSet<(Day, u64)>> = BTreeMap::new();
         for month in self.files("months", Month::parse)? {
             let path = month.path(&self.folder);
-            if !file::is_made(&path)? {
-                file::remove(&path)?;
-                continue;
-            }
-            let (found, thinned) =
-                self.readers.with(&path, |db| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?)))?;
+            let look = || {
+                if !file::is_made(&path)? {
+                    return Ok(None);
+                }
+                let state = |db: &_| Ok((month::taken(db, &path)?, month::is_thinned(db, &path)?));
+                self.readers.with(&path, state).map(Some)
+            };
+            let (found, thinned) = match look() {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    file::remove(&path)?;
+                    continue;
+                }
+                // An old month must not keep today from being seen.
+                Err(fault) if fault.is_damage() => {
+                    tracing::error!(error = %chain(&fault), "a month cannot be read; restore its file from a backup");
+                    layout.damaged.insert(month);
+                    Default::default()
+                }
+                Err(fault) => return Err(fault),
+            };
             taken.insert(month, found);
             layout.months.insert(month, thinned);
         }
@@ -322,16 +354,19 @@ impl Store {
                 (true, _) => layout.chunks.push(chunk),
                 // Removed because months have it; only the catalogue did not hear of it.
                 (false, false) => {}
+                // It may be the damaged one that has it.
+                (false, true) if !layout.damaged.is_empty() => {}
                 (false, true) => return Err(Fault::Missing { path: chunk.day.path(&self.folder) }),
             }
         }
+        let sound = layout.damaged.is_empty();
         let named: HashSet<Day> = layout.days().into_iter().collect();
         for day in hot.difference(&named) {
-            // Of a segment that did not get as far as the catalogue: the journal has it.
+            // Of a segment that did not get as far as the catalogue: the journal has it. Or months have all of it.
             file::remove(&day.path(&self.folder))?;
         }
         for chunk in self.catalogue.chunks()? {
-            if !named.contains(&chunk.day) {
+            if !named.contains(&chunk.day) && sound {
                 self.catalogue.forget_day(chunk.day)?;
             }
         }
@@ -408,6 +443,12 @@ impl Store {
             batch.windows.iter().for_each(|part| self.recent.take(batch.subject, part));
         }
         Ok(())
+    }
+
+    /// The file of a month, if it can be read.
+    fn month(&self, layout: &Layout, month: Month) -> Result<PathBuf, Fault> {
+        let path = month.path(&self.folder);
+        if layout.damaged.contains(&month) { Err(Fault::DamagedMonth { path }) } else { Ok(path) }
     }
 
     fn chunks_of(&self, day: Day) -> Vec<Chunk> {

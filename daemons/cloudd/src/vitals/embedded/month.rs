@@ -40,6 +40,9 @@ fn key(day: Day, id: i64) -> i64 {
     (day.0 << 32) | id
 }
 
+/// At the end of a head, a CRC-32 (IEEE) LE.
+const CRC: usize = 4;
+
 /// What a block amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -74,10 +77,17 @@ impl Head {
         out.uint(count);
         out.uint(suspect);
         out.uint(covered_ms);
+        let crc = crc32fast::hash(&out.0);
+        out.0.extend_from_slice(&crc.to_le_bytes());
         out.0
     }
 
     fn decode(bytes: &[u8], day: Day, span_s: u32) -> Result<Self, Malformed> {
+        let refused = Malformed { what: "check sum", at: bytes.len() };
+        let (bytes, crc) = bytes.split_at_checked(bytes.len().saturating_sub(CRC)).ok_or(refused)?;
+        if crc != crc32fast::hash(bytes).to_le_bytes() {
+            return Err(refused);
+        }
         let mut input = Reader::new(bytes);
         let step = step_us(span_s);
         let most = (DAY_US / step) as u64 + 1;
@@ -321,7 +331,10 @@ mod tests {
             }).collect();
             windows.sort_by_key(|window| window.start_us);
             let head = Head::of(day, &windows).unwrap();
-            prop_assert_eq!(Head::decode(&head.encode(day, span_s), day, span_s).unwrap(), head);
+            let mut bytes = head.encode(day, span_s);
+            prop_assert_eq!(Head::decode(&bytes, day, span_s).unwrap(), head);
+            bytes[3] ^= 1;
+            prop_assert!(Head::decode(&bytes, day, span_s).is_err());
             prop_assert!(windows.iter().all(|window| (head.first_us..=head.last_us).contains(&window.start_us)));
         }
 

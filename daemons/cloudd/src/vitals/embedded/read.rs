@@ -25,7 +25,7 @@ impl Store {
                 return Ok(windows);
             }
             for month in layout.months_of(span) {
-                let path = month.path(&self.folder);
+                let path = self.month(layout, month)?;
                 self.readers.with(&path, |db| {
                     for (span_s, id) in month::spans(db, &path, (subject, vital))? {
                         let series = (Series { subject, vital, span_s }, id);
@@ -83,14 +83,24 @@ impl Store {
             let mut windows = vec![Vec::new(); subjects.len()];
             self.unpacked(layout, subjects, vital, span, &mut windows)?;
             for month in layout.months_of(span) {
-                let path = month.path(&self.folder);
+                let path = self.month(layout, month)?;
                 self.readers.with(&path, |db| {
                     for ((subject, windows), total) in subjects.iter().zip(&mut windows).zip(&mut totals) {
                         let newer = windows.len();
                         for (span_s, id) in month::spans(db, &path, (*subject, vital))? {
                             let series = (Series { subject: *subject, vital, span_s }, id);
                             for day in month::days(month, span) {
-                                let Some(head) = month::head(db, &path, series, day)? else { continue };
+                                let head = match month::head(db, &path, series, day) {
+                                    Ok(Some(head)) => head,
+                                    Ok(None) => continue,
+                                    // The block has all of it.
+                                    Err(fault @ Fault::Damaged { .. }) => {
+                                        tracing::warn!(error = %fault, "a head is damaged; its block is read instead");
+                                        month::windows(db, &path, series, day, span, windows)?;
+                                        continue;
+                                    }
+                                    Err(fault) => return Err(fault),
+                                };
                                 let within = |start_us| (head.first_us..=head.last_us).contains(&start_us);
                                 if head.last_us < span.0 || head.first_us >= span.1 {
                                     continue;
