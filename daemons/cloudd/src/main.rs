@@ -173,7 +173,7 @@ fn work(args: Args, config: CloudConfig) -> anyhow::Result<ExitCode> {
         Some(Command::Restore { place, backup }) => restore(place, &config, backup.as_deref())?,
         Some(Command::Verify { place, backup }) => return verify(place, &config, backup.as_deref()),
         Some(Command::Vitals { verb: VitalsVerb::Migrate { from: From::Embedded, to: To::Prometheus } }) => {
-            migrate(&config)?
+            migrate(&config)?;
         }
         Some(Command::Token { verb }) => token(verb, &config)?,
         None => serve(config)?,
