@@ -45,6 +45,9 @@ impl Log {
     /// Opens or creates the log in `folder` and begins a segment, numbered above all that are there and above `floor`.
     pub fn open(folder: &Path, floor: u64) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
+        if let Some(beside) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            File::open(beside)?.sync_all()?;
+        }
         let newest = numbers(folder)?.last().copied().unwrap_or(0).max(floor);
         let mut writer = Writer { folder: folder.to_owned(), number: newest, file: None, length: 0 };
         writer.begin()?;
@@ -56,6 +59,11 @@ impl Log {
 
     /// Makes records durable, in order and in one segment, whose number it gives. On an error none of them is there.
     pub async fn append(&self, records: Vec<Vec<u8>>) -> io::Result<u64> {
+        // Reading ends before such a one, and would never come to those behind it.
+        if let Some(bad) = records.iter().find(|record| !(1..=MAX_RECORD).contains(&record.len())) {
+            let problem = format!("a record of {} bytes; 1 to {MAX_RECORD} can be kept", bad.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job::Append(records, reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
@@ -288,6 +296,9 @@ mod tests {
         let (three, four) = tokio::join!(log.append(vec![b"three".to_vec()]), log.append(vec![b"four".to_vec()]));
         assert_eq!((three.unwrap(), four.unwrap()), (2, 2));
         assert_eq!(all(&log), [&b"one"[..], b"two", b"three", b"four"]);
+        for bad in [Vec::new(), vec![0; MAX_RECORD + 1]] {
+            assert!(log.append(vec![b"five".to_vec(), bad]).await.is_err());
+        }
         let (first, next) = log.read(1, 0, 1).unwrap();
         assert_eq!((first, log.read(1, next, 1).unwrap().0), (vec![b"one".to_vec()], vec![b"two".to_vec()]));
         drop(log);
