@@ -39,6 +39,7 @@ use medmon_core::noun::{Principal, Role};
 use medmon_kit::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -61,8 +62,9 @@ use vitals::{VitalsError, VitalsStore};
 
 /// How often it is looked whether the journal and the vitals store have something to do.
 const TEND: Duration = Duration::from_secs(1);
-/// A shutdown takes no longer (INTERFACE.md says 10 s).
-const GRACE: Duration = Duration::from_secs(8);
+/// How long requests may still take at a shutdown, and then everything else: 10 s in all, as INTERFACE.md says.
+const GRACE: Duration = Duration::from_secs(6);
+const GRACE_REST: Duration = Duration::from_secs(3);
 
 /// Why the cloud did not start.
 #[derive(Debug, thiserror::Error)]
@@ -371,11 +373,13 @@ impl Running {
             ended = &mut self.server => Some(ended),
             () = self.shutdown.cancelled() => tokio::time::timeout(GRACE, &mut self.server).await.ok(),
         };
-        if tokio::time::timeout(GRACE, &mut self.escalation).await.is_err() {
+        // One time for all that is left: what is not settled by then is given again at the next start.
+        let end = Instant::now() + GRACE_REST;
+        if tokio::time::timeout_at(end, &mut self.escalation).await.is_err() {
             self.escalation.abort();
         }
         // After the last request: what it brought is settled, too.
-        if tokio::time::timeout(GRACE, &mut self.tending).await.is_err() {
+        if tokio::time::timeout_at(end, &mut self.tending).await.is_err() {
             self.tending.abort();
         }
         // A connection that was cut may live a little longer; the files are free from here on.
