@@ -120,8 +120,7 @@ async fn ask(line: &mut crate::cloudd::Line, path: &str, times: usize) -> anyhow
 }
 
 /// A home's five minutes as the peers were measured: 21 windows of five statistics.
-const FIVE: &[Vital] =
-    &[Vital::HEART_RATE, Vital::ACTIVITY, Vital::POSTURE, Vital::TEMPERATURE, Vital(40), Vital::GLUCOSE];
+const FIVE: &[Vital] = &[Vital::HEART_RATE, Vital::ACTIVITY, Vital::POSTURE, Vital::TEMPERATURE, Vital::GLUCOSE];
 const MINUTE_US: i64 = 60_000_000;
 /// A home's minute.
 const ONE: &[Vital] = &[Vital::HEART_RATE, Vital::ACTIVITY, Vital::POSTURE, Vital::BATTERY_VOLTAGE];

@@ -27,7 +27,7 @@ pub const WARD: u32 = 200;
 
 /// A running cloud with its own folder; killed when dropped.
 pub struct Cloudd {
-    child: Child,
+    child: Server,
     folder: TempDir,
     port: u16,
     homes: u32,
@@ -43,26 +43,26 @@ impl Cloudd {
         drop(run(folder.path(), port, None)?);
         fill(&folder.path().join("records.sqlite"), homes)?;
         let child = run(folder.path(), port, core)?;
-        Ok(Self { child: child.0.take(), folder, port, homes, core })
+        Ok(Self { child, folder, port, homes, core })
     }
 
     /// `kill -9`, and a start on the same files; gives how long that took until it was ready.
     pub fn kill_and_start(&mut self) -> anyhow::Result<Duration> {
-        self.child.kill()?;
-        self.child.wait()?;
+        self.child.0.kill()?;
+        self.child.0.wait()?;
         let began = std::time::Instant::now();
-        self.child = run(self.folder.path(), self.port, self.core)?.0.take();
+        self.child = run(self.folder.path(), self.port, self.core)?;
         Ok(began.elapsed())
     }
 
     /// Stops it in order, does something to its files, and starts it again.
     pub fn stop_and_start(&mut self, between: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+        if let Some(pid) = Pid::from_raw(self.child.0.id() as i32) {
             kill_process(pid, Signal::TERM)?;
         }
-        self.child.wait()?;
+        self.child.0.wait()?;
         between(&self.folder.path().join("vitals"))?;
-        self.child = run(self.folder.path(), self.port, self.core)?.0.take();
+        self.child = run(self.folder.path(), self.port, self.core)?;
         Ok(())
     }
 
@@ -78,52 +78,33 @@ impl Cloudd {
 
     /// CPU seconds so far, user and system.
     pub fn cpu_s(&self) -> anyhow::Result<f64> {
-        measure::cpu_s_of(self.child.id())
+        measure::cpu_s_of(self.child.0.id())
     }
 
     /// The largest resident memory so far, MiB.
     pub fn peak_mib(&self) -> anyhow::Result<f64> {
-        measure::kib_of(self.child.id(), "VmHWM:").map(|kib| kib / 1024.0)
+        measure::kib_of(self.child.0.id(), "VmHWM:").map(|kib| kib / 1024.0)
     }
 
     /// Bytes that it had written to the disk so far.
     pub fn written(&self) -> anyhow::Result<f64> {
-        let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.id()))?;
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.0.id()))?;
         let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
         Ok(line.context("no write_bytes")?.trim().parse()?)
     }
 }
 
-impl Drop for Cloudd {
+/// A child that does not outlive this.
+struct Server(Child);
+
+impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-struct Guard(Option<Child>);
-
-impl Guard {
-    fn take(mut self) -> Child {
-        match self.0.take() {
-            Some(child) => child,
-            None => unreachable!("taken once"),
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-struct Started(Guard);
-
-fn run(folder: &Path, port: u16, core: Option<&str>) -> anyhow::Result<Started> {
+fn run(folder: &Path, port: u16, core: Option<&str>) -> anyhow::Result<Server> {
     let program = std::env::current_exe()?.with_file_name("medmon-cloudd");
     anyhow::ensure!(program.exists(), "{} is not built; use `cargo xtask bench`", program.display());
     let program = program.display().to_string();
@@ -139,13 +120,13 @@ fn run(folder: &Path, port: u16, core: Option<&str>) -> anyhow::Result<Started> 
         .stdout(Stdio::null())
         .spawn()
         .context("medmon-cloudd did not start")?;
-    let guard = Guard(Some(child));
+    let child = Server(child);
     let began = std::time::Instant::now();
     while !ready(port) {
         anyhow::ensure!(began.elapsed() < LIMIT, "medmon-cloudd is never ready");
         pause();
     }
-    Ok(Started(guard))
+    Ok(child)
 }
 
 #[expect(clippy::disallowed_methods, reason = "between two looks at another process; nothing tells when it is ready")]
@@ -234,8 +215,8 @@ pub fn patient(home: u32) -> Uuid {
     id(2, home)
 }
 
-/// What a home's gateway seals of `minutes` minutes that begin at `start_us`: heart rate, activity, posture and battery
-/// voltage by the minute; with `more`, a temperature and a glucose of five minutes in place of the voltage.
+/// What a home's gateway seals of `minutes` minutes that begin at `start_us`: each vital by the minute, or by its window
+/// where that is longer; a vital of single readings every minute.
 pub fn seal(home: u32, sequence: u64, start_us: i64, minutes: u32, vitals: &[Vital]) -> Vec<u8> {
     let mut state = u64::from(home) * 0x9e37_79b9 + sequence * 0x85eb_ca6b + 1;
     let mut next = move |range: i32| {

@@ -90,7 +90,7 @@ pub struct HeartbeatAnswer {
     pub held: Vec<StreamHeld>,
 }
 
-/// How far the cloud holds a stream of envelopes, stored or set aside.
+/// How far the cloud holds a stream of envelopes. What was set aside is a hole: its gateway was told, and sends it no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StreamHeld {
     /// The stream.
