@@ -76,6 +76,9 @@ pub struct VitalsConfig {
     pub settle_s: u32,
     /// Seconds after which a segment of the journal is closed and settled in the store. Default 3600.
     pub segment_s: u32,
+    /// Seconds after midnight UTC at which the day before is packed into its month: what comes later costs a block anew.
+    /// Default 10800.
+    pub compact_after_s: u32,
     /// How long windows are kept, such as `3650d`, by whole months; `never` = they never go. Default `never`.
     pub retention: Age,
     /// After how long windows finer than a quarter of an hour are thinned to that; `never` = they stay. Default `366d`.
@@ -85,7 +88,12 @@ pub struct VitalsConfig {
 impl VitalsConfig {
     /// As the embedded store takes it.
     pub fn options(&self) -> Options {
-        Options { retention_us: self.retention.0, thin_after_us: self.thin_after.0, ..Options::default() }
+        Options {
+            retention_us: self.retention.0,
+            thin_after_us: self.thin_after.0,
+            compact_after_us: i64::from(self.compact_after_s) * 1_000_000,
+            ..Options::default()
+        }
     }
 }
 
@@ -97,6 +105,7 @@ impl Default for VitalsConfig {
             query_url: None,
             settle_s: 900,
             segment_s: 3600,
+            compact_after_s: (Options::default().compact_after_us / 1_000_000) as u32,
             retention: Age(None),
             thin_after: Age(Options::default().thin_after_us),
         }

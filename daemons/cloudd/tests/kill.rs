@@ -1,5 +1,5 @@
-//! The real program, killed at random moments while it takes envelopes, settles, erases, and while it is backed up: what
-//! it answered is there, once, and every backup is whole. Compaction, thinning and retention: `vitals`, by the clock.
+//! The real program, killed at random moments while it takes envelopes, settles, packs days, thins and removes months,
+//! erases, and while it is backed up: what it answered is there, once, and every backup is whole.
 
 #![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
 
@@ -15,6 +15,8 @@ use medmon_api::gateway::Lane;
 use medmon_api::vitals::SeriesQuery;
 use medmon_api::{Client, PageQuery, patient::PatientQuery};
 use medmon_cloudd::backup;
+use medmon_cloudd::vitals::VitalsStore as _;
+use medmon_cloudd::vitals::embedded::{Embedded, Options};
 use medmon_core::noun::{Envelope, Verdict, Vital, Window};
 use medmon_core::wire::envelope;
 use rand::{Rng as _, SeedableRng as _};
@@ -23,6 +25,10 @@ const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 1440 * MINUTE_US;
 /// Envelopes of a home in a request at most.
 const TOGETHER: usize = 5;
+/// Windows of these days are asked for at the end.
+const KEPT_DAYS: i64 = 40;
+/// When it first looks whether there is something to do, ms after it began to listen.
+const TENDS_MS: u64 = 1000;
 
 /// More by MEDMON_KILL_ROUNDS.
 fn rounds() -> u32 {
@@ -33,7 +39,10 @@ fn program(data: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("medmon-cloudd"));
     let set = |name: &str| format!("MEDMON_CLOUD__{name}");
     command.env_clear().env("MEDMON_CONFIG", "/dev/null").env(set("DATA_DIR"), data);
-    command.env(set("LISTEN"), "127.0.0.1:0").env(set("VITALS__SEGMENT_S"), "0").stdin(Stdio::null());
+    command.env(set("LISTEN"), "127.0.0.1:0").stdin(Stdio::null());
+    // Everything that is done in a night, at every look.
+    command.env(set("VITALS__SEGMENT_S"), "0").env(set("VITALS__COMPACT_AFTER_S"), "0");
+    command.env(set("VITALS__THIN_AFTER"), "1d").env(set("VITALS__RETENTION"), "100d");
     command.env(set("BACKUP__FOLDER"), data.with_file_name("backups"));
     command.env(set("BACKUP__KEY_FILE"), data.with_file_name("key")).env(set("BACKUP__KEEP"), "3");
     command
@@ -71,10 +80,14 @@ struct Sender {
 impl Sender {
     fn seal(&mut self, random: &mut rand_chacha::ChaCha8Rng, now_us: i64) {
         let number = self.sealed.len() as u64 + 1;
-        // Of the last twenty days: blocks of many days, and what is late.
-        let at = now_us - random.random_range(0..20) * DAY_US - (number as i64 % 1000) * MINUTE_US;
+        // Half of yesterday, which is packed at once; else of the last forty days: blocks of many days in two months, one
+        // of them to be thinned.
+        let day = if random.random_bool(0.5) { 1 } else { random.random_range(0..KEPT_DAYS) };
+        let at = now_us - day * DAY_US - (number as i64 % 1000) * MINUTE_US;
         let mut windows = vec![Window::of(Vital::GLUCOSE, at - number as i64, 1000 + (number % 500) as i32, 0, true)];
         windows.push(Window::of(Vital::HEART_RATE, at, 700, 1000, true));
+        // And what is too old to be kept.
+        windows.push(Window::of(Vital::TEMPERATURE, at - 150 * DAY_US, 3700, 1000, true));
         let (install, epoch) = (self.home.install, self.home.epoch);
         let gaps = Vec::new();
         self.sealed.push(Envelope { install, stream: 0, sequence: number, epoch, sealed_us: now_us, windows, gaps });
@@ -97,9 +110,26 @@ impl Sender {
 }
 
 async fn readings(doctor: &Client, patient: uuid::Uuid, vital: Vital, now_us: i64) -> u64 {
-    let since = Some(medmon_api::time(now_us - 40 * DAY_US));
+    let since = Some(medmon_api::time(now_us - (KEPT_DAYS + 2) * DAY_US));
     let query = SeriesQuery { since, step_s: Some(86_400), ..SeriesQuery::default() };
     doctor.vitals(patient, vital, &query).await.unwrap().points.iter().map(|point| point.count).sum()
+}
+
+/// A day later: what is hot is packed, but nothing is thinned or removed, that is the program's.
+async fn night(data: &Path) {
+    let options = Options { compact_after_us: -2 * DAY_US, thin_after_us: None, ..Options::default() };
+    let clock = medmon_kit::Clock::system();
+    let store = Embedded::open(&data.join("vitals"), options, clock.clone()).await.unwrap();
+    store.maintain(clock.utc_us()).await.unwrap();
+}
+
+/// The files of months, by name.
+fn months(data: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(data.join("vitals/months")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".sqlite")).collect();
+    names.sort();
+    names
 }
 
 #[tokio::test]
@@ -139,13 +169,15 @@ async fn killed_at_any_moment_it_holds_what_it_answered_once() {
     for round in 0..rounds() {
         let (mut child, url) = serve(&data);
         let doctor = Client::new(&url, Some(&doctor_token)).unwrap();
-        let live = Duration::from_millis(random.random_range(5..600));
+        // Half of them die in the midst of the night's work.
+        let late = if random.random_bool(0.5) { TENDS_MS } else { 0 };
+        let live = Duration::from_millis(late + random.random_range(5..if late > 0 { 150 } else { 600 }));
         let mut copying = (round % 3 == 1)
             .then(|| program(&data).arg("backup").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let kill_copying = random.random_bool(0.5);
         // Half-way, the third patient's vitals are erased, again and again until an answer comes.
         let erasing = round > rounds() / 2 && !erased;
-        let until = tokio::time::Instant::now() + live;
+        let end = tokio::time::Instant::now() + live;
         let list = doctor.patients(&PatientQuery::default(), &PageQuery::default()).await;
         let rose = list.ok().and_then(|page| page.items.into_iter().find(|row| row.name == "PETIT Rose"));
         if let Some(rose) = rose.as_ref().filter(|_| erasing) {
@@ -160,7 +192,7 @@ async fn killed_at_any_moment_it_holds_what_it_answered_once() {
         let work = async {
             let mut done = false;
             tokio::pin!(erase);
-            while tokio::time::Instant::now() < until {
+            while tokio::time::Instant::now() < end {
                 for (index, sender) in senders.iter_mut().enumerate() {
                     if index == 2 && round > rounds() / 2 {
                         continue;
@@ -170,7 +202,7 @@ async fn killed_at_any_moment_it_holds_what_it_answered_once() {
                     tokio::select! {
                         _ = sender.send(&client) => {}
                         ok = &mut erase, if !done => { erased |= ok; done = true }
-                        () = tokio::time::sleep_until(until) => {}
+                        () = tokio::time::sleep_until(end) => {}
                     }
                 }
             }
@@ -184,8 +216,13 @@ async fn killed_at_any_moment_it_holds_what_it_answered_once() {
             }
             copying.wait().unwrap();
         }
+        // The last one, too: what is too old is in a month then.
+        if (rounds() - round) % 3 == 1 {
+            night(&data).await;
+        }
     }
 
+    let packed = months(&data);
     let (mut child, url) = serve(&data);
     let doctor = Client::new(&url, Some(&doctor_token)).unwrap();
     let patients = doctor.patients(&PatientQuery::default(), &PageQuery::default()).await.unwrap().items;
@@ -205,6 +242,13 @@ async fn killed_at_any_moment_it_holds_what_it_answered_once() {
             assert_eq!(held, sender.sealed.len() as u64, "{vital} of {index}");
         }
         println!("{} envelopes of home {index} are there once", sender.sealed.len());
+    }
+    let oldest = medmon_api::time(clock.utc_us() - 135 * DAY_US).to_string()[..7].to_owned();
+    assert!(packed[0] <= oldest, "something was too old: {packed:?}");
+    let limit = tokio::time::Instant::now() + Duration::from_mins(1);
+    while months(&data)[0] <= oldest {
+        assert!(tokio::time::Instant::now() < limit, "what is too old is still there: {:?}", months(&data));
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let rose = patients.iter().find(|row| row.name == "PETIT Rose").unwrap().id;
     let _ = doctor.unbind(rose).await;
