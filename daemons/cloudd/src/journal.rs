@@ -26,10 +26,10 @@ use crate::vitals::{Batch, VitalsError, VitalsStore};
 const VERSION: u8 = 1;
 const HEAD: usize = 1 + 8 + 16;
 /// Bytes that are read of a segment at once.
-const READ: usize = 4 << 20;
+const READ: usize = 1 << 20;
 /// A segment is closed at this size and so much more for each stream, whatever its age: what the store keeps in memory
 /// and what a start has to read again stays bounded, and what it writes down of each series is worth looking up.
-const SEGMENT_BYTES: u64 = 8 << 20;
+const SEGMENT_BYTES: u64 = 2 << 20;
 const SEGMENT_BYTES_A_STREAM: u64 = 2 << 10;
 /// Streams that are kept in one commit: others want to write, too.
 const STREAMS: usize = 1000;

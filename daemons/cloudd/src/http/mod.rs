@@ -23,6 +23,7 @@ mod wards;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -45,7 +46,7 @@ pub type App = Arc<Cloud>;
 /// All routes.
 pub fn router(cloud: App) -> Router {
     let (router, document) = openapi::routes().split_for_parts();
-    let document = openapi::finish(document).to_json().unwrap_or_default();
+    let document = Bytes::from(openapi::finish(document).to_json().unwrap_or_default());
     let openapi = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
     router
         .route(paths::OPENAPI, openapi)

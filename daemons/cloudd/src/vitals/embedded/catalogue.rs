@@ -48,6 +48,7 @@ CREATE TABLE gap (
 CREATE INDEX gap_of ON gap (subject, vital, from_us);
 CREATE TABLE erasing (subject BLOB PRIMARY KEY) WITHOUT ROWID;",
     page: 16_384,
+    cache_kib: 4096,
     synced: true,
 };
 

@@ -26,6 +26,8 @@ pub struct Kind {
     pub schema: &'static str,
     /// In bytes. Rows that fill half a page waste half of the disk.
     pub page: u32,
+    /// Pages that a writer holds, in KiB. The allocator keeps as much again for every thread that ever wrote.
+    pub cache_kib: u32,
     /// Whether a commit is on the disk when it returns; else a checkpoint has to see to it.
     pub synced: bool,
 }
@@ -58,7 +60,7 @@ pub fn writer(path: &Path, kind: Kind, max_bytes: Option<u64>) -> Result<Connect
         connection.pragma_update(None, "synchronous", if kind.synced { "FULL" } else { "NORMAL" })?;
         // What is erased is gone from the disk, not only from the tree.
         connection.pragma_update(None, "secure_delete", "ON")?;
-        connection.pragma_update(None, "cache_size", -32_768)?;
+        connection.pragma_update(None, "cache_size", -i64::from(kind.cache_kib))?;
         if let Some(bytes) = max_bytes {
             let pages = bytes / u64::from(kind.page);
             connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;

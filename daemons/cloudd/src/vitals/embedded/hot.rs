@@ -24,6 +24,8 @@ pub const KIND: Kind = Kind {
         PRIMARY KEY (segment, subject, vital, span_s)
     ) WITHOUT ROWID",
     page: 16_384,
+    // Rows are written in their order: the last few pages of the tree are all that is touched.
+    cache_kib: 1024,
     synced: true,
 };
 
