@@ -215,9 +215,9 @@ pub fn patient(home: u32) -> Uuid {
     id(2, home)
 }
 
-/// What a home's gateway seals of `minutes` minutes that begin at `start_us`: each vital by the minute, or by its window
-/// where that is longer; a vital of single readings every minute.
-pub fn seal(home: u32, sequence: u64, start_us: i64, minutes: u32, vitals: &[Vital]) -> Vec<u8> {
+/// A home's windows of `minutes` minutes that begin at `start_us`: each vital by the minute, or by its window where that
+/// is longer; a vital of single readings every minute.
+pub fn windows(home: u32, sequence: u64, start_us: i64, minutes: u32, vitals: &[Vital]) -> Vec<Window> {
     let mut state = u64::from(home) * 0x9e37_79b9 + sequence * 0x85eb_ca6b + 1;
     let mut next = move |range: i32| {
         state ^= state << 13;
@@ -247,6 +247,12 @@ pub fn seal(home: u32, sequence: u64, start_us: i64, minutes: u32, vitals: &[Vit
             });
         }
     }
+    windows
+}
+
+/// The same as its gateway seals it.
+pub fn seal(home: u32, sequence: u64, start_us: i64, minutes: u32, vitals: &[Vital]) -> Vec<u8> {
+    let windows = windows(home, sequence, start_us, minutes, vitals);
     let (install, epoch) = (id(3, home), u64::from(home) + 1);
     let sealed_us = start_us + i64::from(minutes) * 60_000_000;
     envelope::encode(&Envelope { install, stream: 0, sequence, epoch, sealed_us, windows, gaps: Vec::new() })
@@ -309,6 +315,24 @@ impl Line {
         Ok(answer.len())
     }
 
+    /// Remote write to a peer; an error unless it is taken.
+    pub async fn peer_post(&mut self, path: &str, body: &[u8]) -> anyhow::Result<()> {
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: snappy\r\nContent-Length: {length}\r\n\r\n");
+        let answer = self.call(&[head.as_bytes(), body].concat()).await?;
+        anyhow::ensure!(answer.starts_with(b"HTTP/1.1 2"), "{path}: {}", String::from_utf8_lossy(&answer));
+        Ok(())
+    }
+
+    /// What a peer answers at a path; gives the body, in chunks if it came so.
+    pub async fn peer_get(&mut self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let answer = self.call(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await?;
+        anyhow::ensure!(answer.starts_with(b"HTTP/1.1 2"), "{path}: {}", String::from_utf8_lossy(&answer));
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(0) + 4;
+        Ok(answer[head..].to_vec())
+    }
+
     async fn call(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -327,6 +351,9 @@ impl Line {
 fn whole(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&buffer[..head]).ok()?.to_ascii_lowercase();
+    if text.contains("\ntransfer-encoding: chunked") {
+        return buffer[head - 2..].ends_with(b"\r\n0\r\n\r\n").then_some(buffer.len());
+    }
     let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
     Some(head + length.unwrap_or(0))
 }

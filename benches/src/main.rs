@@ -8,11 +8,12 @@ mod cloudd;
 mod detect;
 mod figure;
 mod gateway;
-mod ingest_peer;
 mod line;
 mod measure;
+mod peer;
 mod program;
 mod reaction;
+mod recorded;
 mod vitals;
 mod wire;
 
@@ -42,16 +43,8 @@ type Bench = (&'static [&'static str], fn(bool) -> anyhow::Result<Vec<Figure>>);
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|one| figure::is_wanted(name, one));
-    let benches: Vec<Bench> = [
-        gateway::BENCHES,
-        wire::BENCHES,
-        reaction::BENCHES,
-        detect::BENCHES,
-        cloud::BENCHES,
-        ingest_peer::BENCHES,
-        vitals::BENCHES,
-    ]
-    .concat();
+    let benches: Vec<Bench> =
+        [gateway::BENCHES, wire::BENCHES, reaction::BENCHES, detect::BENCHES, cloud::BENCHES, vitals::BENCHES].concat();
     let mut figures = Vec::new();
     let mut broken = 0;
     for (names, bench) in benches {

@@ -1,7 +1,7 @@
 //! The embedded vitals store: bytes at rest, what taking and settling costs, and how long readers wait.
 //!
-//! A sample is one of the five statistics of a window: min, max, sum, count, last. The windows are those of the simulated
-//! bodies: a heart rate every 5 s, acceleration at 50 Hz as activity and posture, temperature and glucose.
+//! A sample is one of the five statistics of a window: min, max, sum, count, last. The windows are those of virtual bodies
+//! (`wire::day`), and of recordings for what real ones take.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,18 +10,19 @@ use medmon_cloudd::vitals::embedded::{Embedded, Options};
 use medmon_cloudd::vitals::{Batch, VitalsStore};
 use medmon_core::noun::{Vital, Window};
 use medmon_kit::Clock;
-use medmon_sim::patient::Signals;
 use uuid::Uuid;
 
 use crate::Bench;
 use crate::figure::{Figure, Goal};
 use crate::measure::{self, Stopwatch};
+use crate::peer::{self, Peer};
+use crate::recorded;
+use crate::wire;
 
 /// The benches of this area.
 pub const BENCHES: &[Bench] = &[
     (
         &[
-            "vitals/bytes_per_sample",
             "vitals/hot_bytes_per_sample",
             "vitals/take_cpu_s_per_m",
             "vitals/settle_cpu_s_per_m",
@@ -34,49 +35,36 @@ pub const BENCHES: &[Bench] = &[
         ],
         ward,
     ),
+    (
+        &[
+            "vitals/bytes_per_sample",
+            "vitals/recorded_bytes_per_sample",
+            "prometheus/bytes_per_sample",
+            "prometheus/recorded_bytes_per_sample",
+        ],
+        rest,
+    ),
     (&["vitals/start_s", "vitals/newest_mib"], start),
     (&["vitals/hour_of_100k_mib", "vitals/hour_of_100k_settled_s"], hour_of_100k),
 ];
 
-const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
+const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 /// The first day, a midnight.
-const T0: i64 = 1_795_003_200 * SECOND - 1_795_003_200 * SECOND % DAY;
+const T0: i64 = wire::MIDNIGHT_US - 5 * DAY;
 /// Statistics of a window.
 const STATISTICS: usize = 5;
 
 /// What one body shows in a day, each vital by start; starts count from the day's.
 fn body(seed: u64) -> Vec<Vec<Window>> {
-    let signals = Signals::new(seed, &[]);
-    let mut vitals = Vec::new();
-    let mut gather = |vital: Vital, step_us: i64, value: &dyn Fn(f64) -> i32| {
-        let mut windows: Vec<Window> = Vec::new();
-        for at_us in (0..DAY).step_by(step_us as usize) {
-            let part = Window::of(vital, at_us, value(at_us as f64 / 1e6), 1000, true);
-            match windows.last_mut() {
-                Some(whole) if whole.start_us == part.start_us && part.span_s > 0 => whole.merge(&part),
-                _ => windows.push(part),
-            }
-        }
-        vitals.push(windows);
-    };
-    gather(Vital::HEART_RATE, 5 * SECOND, &|t| i32::from(signals.heart_rate.bpm(t)) * 10);
-    gather(Vital::TEMPERATURE, MINUTE, &|t| (signals.temperature.celsius(t) * 100.0).round() as i32);
-    gather(Vital::GLUCOSE, 5 * MINUTE + 1_237, &|t| i32::from(signals.glucose.mg_dl(t)) * 10);
-    let norm = |t: f64| {
-        let xyz = signals.motion.sample((t * 50.0) as u64).map(|axis| f64::from(axis) / 1000.0);
-        ((xyz.iter().map(|axis| axis * axis).sum::<f64>().sqrt() - 1.0).max(0.0) * 1000.0).round() as i32
-    };
-    gather(Vital::ACTIVITY, SECOND / 50, &norm);
-    let axis = |t: f64| {
-        let xyz = signals.motion.sample((t * 50.0) as u64);
-        let largest = (0..3).max_by_key(|axis| xyz[*axis].abs()).unwrap_or(0);
-        largest as i32 * 2 + i32::from(xyz[largest] < 0)
-    };
-    gather(Vital::POSTURE, SECOND / 5, &axis);
-    vitals
+    by_vital(wire::day(seed))
+}
+
+/// Windows of one day, sorted by vital.
+fn by_vital(windows: Vec<Window>) -> Vec<Vec<Window>> {
+    let relative = |window: &Window| Window { start_us: window.start_us.rem_euclid(DAY), ..window.clone() };
+    windows.chunk_by(|a, b| a.vital == b.vital).map(|series| series.iter().map(relative).collect()).collect()
 }
 
 /// A store, its clock, and what was told to it.
@@ -162,8 +150,6 @@ fn ward(quick: bool) -> anyhow::Result<Vec<Figure>> {
             }
             ward.store.maintain(T0 + (day + 1) * DAY + 4 * HOUR).await?;
         }
-        let months = folder.path().join("months");
-        let before = bytes_in(&months)?;
         (ward.samples, ward.take, ward.settle) = (0, 0.0, 0.0);
         for hour in 0..24 {
             ward.hour(0..patients, today - DAY + hour * HOUR).await?;
@@ -173,7 +159,6 @@ fn ward(quick: bool) -> anyhow::Result<Vec<Figure>> {
         let watch = Stopwatch::start();
         ward.store.maintain(today + 4 * HOUR).await?;
         let compact = watch.spent().cpu_s;
-        let rest = bytes_in(&months)? - before;
         for hour in 0..8 {
             ward.hour(0..patients, today + hour * HOUR).await?;
         }
@@ -191,7 +176,6 @@ fn ward(quick: bool) -> anyhow::Result<Vec<Figure>> {
         };
         let per_m = |cpu_s: f64| cpu_s / samples * 1e6;
         Ok(vec![
-            Figure::new("vitals/bytes_per_sample", rest as f64 / samples, "B").goal(Goal::AtMost(0.55)),
             Figure::new("vitals/hot_bytes_per_sample", hot as f64 / samples, "B"),
             Figure::new("vitals/take_cpu_s_per_m", per_m(take), "CPU-s"),
             Figure::new("vitals/settle_cpu_s_per_m", per_m(settle), "CPU-s"),
@@ -217,6 +201,62 @@ fn ward(quick: bool) -> anyhow::Result<Vec<Figure>> {
     })
 }
 
+/// A day of a ward of 200, packed: of virtual bodies, and of recorded ones. Each peer has the same.
+fn rest(quick: bool) -> anyhow::Result<Vec<Figure>> {
+    let (patients, bodies) = if quick { (8, 1) } else { (200, 4) };
+    let mut figures = Vec::new();
+    let recorded = recorded::days().inspect_err(|error| eprintln!("no recordings: {error:#}")).unwrap_or_default();
+    let recorded = recorded.into_iter().map(by_vital).collect::<Vec<_>>();
+    for (name, of_prometheus, bodies) in [
+        ("vitals/bytes_per_sample", "prometheus/bytes_per_sample", (0..bodies).map(body).collect::<Vec<_>>()),
+        ("vitals/recorded_bytes_per_sample", "prometheus/recorded_bytes_per_sample", recorded),
+    ] {
+        if bodies.is_empty() {
+            continue;
+        }
+        let peer = |peer: anyhow::Result<Peer>, name| {
+            let bytes = peer.and_then(|peer| measure::runtime()?.block_on(peer_rest(peer, patients, &bodies)));
+            bytes.inspect_err(|error| eprintln!("{name}: {error:#}")).ok()
+        };
+        let victoria = peer(Peer::victoria(None), "VictoriaMetrics");
+        let prometheus = peer(Peer::prometheus(None), "Prometheus");
+        let folder = measure::folder()?;
+        let ours = measure::runtime()?.block_on(async {
+            let mut ward = Ward::open(folder.path(), bodies, T0).await?;
+            for hour in 0..24 {
+                ward.hour(0..patients.into(), T0 + hour * HOUR).await?;
+            }
+            ward.store.maintain(T0 + DAY + 4 * HOUR).await?;
+            anyhow::Ok(bytes_in(&folder.path().join("months"))? as f64 / ward.samples as f64)
+        })?;
+        let figure = Figure::new(name, ours, "B").goal(Goal::AtMost(0.55));
+        figures.push(match victoria {
+            Some(bytes) => figure.beside("VictoriaMetrics", bytes),
+            None => figure,
+        });
+        figures.extend(prometheus.map(|bytes| Figure::new(of_prometheus, bytes, "B")));
+    }
+    Ok(figures)
+}
+
+/// Bytes a sample.
+async fn peer_rest(peer: Peer, patients: u32, bodies: &[Vec<Vec<Window>>]) -> anyhow::Result<f64> {
+    let (mut line, mut samples) = (peer.connect().await?, 0);
+    for patient in 0..patients {
+        let body = &bodies[patient as usize % bodies.len()];
+        for hour in (0..DAY).step_by(HOUR as usize) {
+            let within = |window: &&Window| (hour..hour + HOUR).contains(&window.start_us);
+            let dated = |window: &Window| Window { start_us: T0 + window.start_us, ..window.clone() };
+            let windows: Vec<Window> = body.iter().flatten().filter(within).map(dated).collect();
+            samples += windows.len() * STATISTICS;
+            if !windows.is_empty() {
+                line.peer_post(peer::WRITE, &peer::request(patient, &windows)?).await?;
+            }
+        }
+    }
+    Ok(peer.bytes_at_rest().await? / samples as f64)
+}
+
 /// The start of a store with the newest windows of 10,000 patients and the months of a year. What is in the months is not
 /// read at a start, so they are almost empty here.
 fn start(quick: bool) -> anyhow::Result<Vec<Figure>> {
@@ -236,7 +276,7 @@ fn start(quick: bool) -> anyhow::Result<Vec<Figure>> {
             let begun = Instant::now();
             let store = Embedded::open(folder.path(), Options::default(), Clock::scaled(0.0, T0)).await?;
             times.push(begun.elapsed().as_secs_f64());
-            anyhow::ensure!(store.recent(subject(1)).len() == 5, "nothing is known of a patient");
+            anyhow::ensure!(!store.recent(subject(1)).is_empty(), "nothing is known of a patient");
         }
         let newest = std::fs::metadata(folder.path().join("catalogue.sqlite"))?.len();
         Ok(vec![

@@ -364,6 +364,11 @@ async fn what_is_released_is_in_one_record_whatever_two_people_say() {
     let (first, second) = tokio::join!(release(home.epoch), release(other.epoch));
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     assert_eq!(count(&world, jeanne.id).await.1 + count(&world, rose.id).await.1, 2);
+    // Its bytes would outlive an erasure of the record.
+    let kept = |db: &rusqlite::Connection| {
+        Ok(db.query_row("SELECT sum(length(envelope)) FROM quarantine", [], |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(world.running.cloud.records.read(kept).await.unwrap(), 0);
 }
 
 /// With as much set aside as may be, a fork is told all the same.

@@ -21,7 +21,7 @@ use crate::patient::Vital;
 use crate::patient::noise::Noise;
 use crate::scenario::{Device, Expected, Home, Source, ieee, person, relatives};
 use heart::HeartTrace;
-use table::Table;
+pub use table::Table;
 
 /// A recording cannot be played.
 #[derive(Debug, Error)]

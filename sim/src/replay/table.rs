@@ -23,6 +23,7 @@ pub struct Table {
 }
 
 impl Table {
+    /// Reads a table whole.
     pub fn open(file: &Path) -> Result<Self, ReplayError> {
         let opened = File::open(file).map_err(|source| ReplayError::Open { file: file.to_owned(), source })?;
         let reader: Box<dyn Read> = if file.extension().is_some_and(|extension| extension == "gz") {

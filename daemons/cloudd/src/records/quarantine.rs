@@ -65,12 +65,15 @@ pub fn list(db: &Connection, gateway: Uuid) -> Result<Vec<Aside>, Refusal> {
     all(db, sql, [key(gateway)], aside)
 }
 
-/// Notes what a person decided. Its bytes stay.
+/// Notes what a person decided. The bytes of what is in a record now go: whoever's vitals are erased later must not live on
+/// here. Those of what was dismissed stay.
 pub fn decide(tx: &Tx<'_>, id: Uuid, decision: &str, patient: Option<Uuid>) -> Result<(), Refusal> {
-    let sql =
-        "UPDATE quarantine SET decided_us = ?2, decision = ?3, principal = ?4 WHERE id = ?1 AND decided_us IS NULL";
+    let sql = "UPDATE quarantine SET decided_us = ?2, decision = ?3, principal = ?4,
+                                     envelope = CASE WHEN ?5 THEN x'' ELSE envelope END
+               WHERE id = ?1 AND decided_us IS NULL";
     let who = key(tx.caller.principal.id);
-    changed_one(tx.db.execute(sql, params![key(id), tx.now_us(), decision, who])?)?;
+    let params = params![key(id), tx.now_us(), decision, who, patient.is_some()];
+    changed_one(tx.db.execute(sql, params)?)?;
     tx.audit(&format!("envelope.{decision}"), id, patient)
 }
 
