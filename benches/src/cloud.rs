@@ -234,10 +234,11 @@ impl Target {
     }
 }
 
-/// What is sent: envelopes of so many minutes of these vitals, of `homes` in turn.
+/// What is sent: envelopes of so many minutes of these vitals, of `homes` in turn, until all have had their turns.
 #[derive(Clone, Copy)]
 struct Shape {
     homes: u32,
+    turns: u64,
     start_us: i64,
     minutes: u32,
     vitals: &'static [Vital],
@@ -245,7 +246,13 @@ struct Shape {
 
 impl Shape {
     fn new(homes: u32, minutes: u32, vitals: &'static [Vital]) -> Self {
-        Self { homes, start_us: Clock::system().utc_us() / MINUTE_US * MINUTE_US - 2 * DAY_US, minutes, vitals }
+        Self {
+            homes,
+            turns: u64::MAX,
+            start_us: Clock::system().utc_us() / MINUTE_US * MINUTE_US - 2 * DAY_US,
+            minutes,
+            vitals,
+        }
     }
 
     /// Sends envelope `number` of all; an error unless it is taken.
@@ -291,7 +298,11 @@ async fn load(
                     sent = began + at;
                     tokio::time::sleep_until(sent.into()).await;
                 }
-                shape.send(&target, &mut line, next.fetch_add(1, Ordering::Relaxed)).await?;
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number / u64::from(shape.homes) >= shape.turns {
+                    break;
+                }
+                shape.send(&target, &mut line, number).await?;
                 took.push(sent.elapsed());
             }
             Ok::<_, anyhow::Error>(took)
@@ -342,13 +353,14 @@ fn ingest(quick: bool) -> anyhow::Result<Vec<Figure>> {
 
     let Target::Cloud(mut cloud) = cloud else { anyhow::bail!("the cloud is no peer") };
     pack(&mut cloud, &runtime)?;
-    // Numbers and hours that come after all that was sent.
-    let (turn, from_us) = (100_000, shape.start_us + DAY_US * 8 / 5);
-    let later = Shape { start_us: from_us - turn * 5 * MINUTE_US, ..shape };
-    let next = Arc::new(AtomicU64::new(u64::from(homes) * turn as u64));
+    // Numbers and hours that come after all that was sent: the last three hours, which no night has packed.
+    let (first, turns) = (100_000, 36);
+    let from_us = shape.start_us + 2 * DAY_US - (turns + 1) * 5 * MINUTE_US;
+    let later = Shape { start_us: from_us - first * 5 * MINUTE_US, turns: (first + turns) as u64, ..shape };
+    let next = Arc::new(AtomicU64::new(u64::from(homes) * first as u64));
     let cloud = Arc::new(Target::Cloud(cloud));
     let before = cloud.cpu_s()?;
-    let (stored, _) = runtime.block_on(load(&cloud, &next, 48, time / 4, None, later))?;
+    let (stored, _) = runtime.block_on(load(&cloud, &next, 48, time, None, later))?;
     let with_history = (cloud.cpu_s()? - before) / (stored as f64 * samples(FIVE) as f64) * 1e6;
 
     let beside = |figure: Figure, of: fn(&Ingested) -> f64| match &victoria {
