@@ -283,6 +283,10 @@ impl VitalsStore for Embedded {
         self.store.recent.of(subject)
     }
 
+    fn recent_version(&self, subject: Uuid) -> u64 {
+        self.store.recent.version(subject)
+    }
+
     async fn erase(&self, subject: Uuid) -> Result<(), VitalsError> {
         self.change(move |store| store.erase(subject)).await
     }
