@@ -68,11 +68,16 @@ struct Ready {
     text: Arc<Text>,
 }
 
-/// The board as the caller may see it, a [`Board`] in JSON.
-pub async fn build(cloud: &Cloud, caller: &Caller, ward: Option<Uuid>) -> Result<Vec<u8>, Refusal> {
+/// The board as the caller may see it, a [`Board`] in JSON. `memory`: the one that follows the records' changes.
+pub async fn build(
+    cloud: &Cloud,
+    memory: &Arc<Memory>,
+    caller: &Caller,
+    ward: Option<Uuid>,
+) -> Result<Vec<u8>, Refusal> {
     // Before the reading: a change in between is on the board and comes as a hint again, never neither.
     let last_event_id = cloud.events.newest();
-    let (memory, changes, asked) = (Arc::clone(&cloud.board), Arc::clone(&cloud.records.changes), caller.clone());
+    let (memory, changes, asked) = (Arc::clone(memory), Arc::clone(&cloud.records.changes), caller.clone());
     let read = move |db: &Connection| {
         let who = &asked.principal;
         let site = ward::get_site(db, who.site)?.name;

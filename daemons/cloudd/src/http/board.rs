@@ -19,6 +19,6 @@ pub async fn show(State(app): State<App>, caller: Caller, Ask(query): Ask<BoardQ
     let who = &caller.principal;
     let ward = query.ward.or(who.ward);
     caller.may(Action::ReadVitals, &Resource { ward, patient: who.patient, ..Resource::of_site(who.site) })?;
-    let board = board::build(&app, &caller, query.ward).await?;
+    let board = board::build(&app, &app.board, &caller, query.ward).await?;
     Ok(([(CONTENT_TYPE, "application/json")], board).into_response())
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -209,6 +210,7 @@ pub fn expect(expected: usize, changed: usize) -> Result<(), Error> {
 
 fn prepare(connection: &Connection, options: Options) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
+    planned_once(connection)?;
     // Before the first table: pages that a trim frees can be given back to the disk.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -241,7 +243,14 @@ fn reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
+    planned_once(&connection)?;
     Ok(connection)
+}
+
+/// A kept statement is planned once: else SQLite plans some of them anew for whatever is bound to them, which takes ten
+/// times as long as to find a row.
+fn planned_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn in_savepoint<T, E: From<Error>>(
@@ -274,12 +283,7 @@ fn rolled_back() -> Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None).into()
 }
 
-async fn write_groups(
-    connection: Connection,
-    mut jobs: mpsc::Receiver<Job>,
-    group: Duration,
-    ended: Arc<AtomicU64>,
-) {
+async fn write_groups(connection: Connection, mut jobs: mpsc::Receiver<Job>, group: Duration, ended: Arc<AtomicU64>) {
     let mut connection = Some(connection);
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
