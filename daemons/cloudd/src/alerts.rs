@@ -135,9 +135,20 @@ pub fn detail(db: &Connection, caller: &Caller, id: Uuid) -> Result<AlertDetail,
 
 /// An alert as the caller may see it; `None` while its raising has not arrived.
 pub fn show(db: &Connection, caller: &Caller, row: &AlertRow) -> Result<Option<Shown>, Refusal> {
+    let figures = caller.can(Action::ReadVitals, &row.resource());
+    Ok(shown(db, row)?.map(|alert| if figures { alert } else { without_figures(alert) }))
+}
+
+/// An alert as it is shown to whoever may see no figures.
+pub fn without_figures(alert: Shown) -> Shown {
+    // A nurse's words about a patient may name figures.
+    Shown { explanation: None, silence_reason: None, ..alert }
+}
+
+/// An alert with everything that is shown of it; `None` while its raising has not arrived.
+pub fn shown(db: &Connection, row: &AlertRow) -> Result<Option<Shown>, Refusal> {
     let alert = fact::fold(db, row.id)?;
     let Some((first, raised)) = alert.raised() else { return Ok(None) };
-    let figures = caller.can(Action::ReadVitals, &row.resource());
     let said = fact::said(db, row.id)?;
     let answer = |audience| {
         let (by, at_us) = alert.acknowledged(audience)?;
@@ -159,12 +170,11 @@ pub fn show(db: &Connection, caller: &Caller, row: &AlertRow) -> Result<Option<S
         onset_at: time(raised.onset_us),
         raised_at: time(first.at_us),
         cleared_at: alert.cleared_us().map(time),
-        explanation: alert.explanation().filter(|_| figures).map(str::to_owned),
+        explanation: alert.explanation().map(str::to_owned),
         acknowledged_ward: answer(Audience::Ward),
         acknowledged_family: answer(Audience::Family),
         silenced_until: alert.silenced_until_us().map(time),
-        // A nurse's words about a patient may name figures.
-        silence_reason: silence_reason(&alert).filter(|_| figures),
+        silence_reason: silence_reason(&alert),
         notices: notices(db, row.patient, &alert)?,
         taken_over_by: alert::taken_over_by(&alert).map(str::to_owned),
         open: alert.open(),

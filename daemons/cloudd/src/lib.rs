@@ -125,6 +125,8 @@ pub struct Cloud {
     pub vitals: Arc<dyn VitalsStore>,
     /// What is remembered of callers and gateways.
     pub known: Arc<Known>,
+    /// What is remembered of the board.
+    pub board: Arc<board::Memory>,
     /// Hints.
     pub events: Arc<Events>,
     /// Long polls of gateways.
@@ -169,6 +171,7 @@ impl Cloud {
             journal,
             vitals,
             known: Arc::default(),
+            board: Arc::default(),
             events: Arc::new(Events::new(clock.utc_us())),
             bells: Arc::default(),
             metrics,

@@ -49,10 +49,15 @@ pub async fn series(
     // Oldest first, and each assignment only for its own time: its windows reach over its ends by a span at most.
     for row in assignments.iter().rev() {
         let (from_us, to_us) = (since_us, until_us);
-        windows.extend(app.vitals.range(row.subject, vital, from_us, to_us).await.map_err(Refusal::internal)?);
+        let more = app.vitals.range(row.subject, vital, from_us, to_us).await.map_err(Refusal::internal)?;
+        if windows.is_empty() {
+            windows = more;
+        } else {
+            windows.extend(more);
+            windows.sort_by_key(|window| (window.start_us, window.span_s));
+        }
         gaps.extend(app.vitals.gaps(row.subject, vital, from_us, to_us).await.map_err(Refusal::internal)?);
     }
-    windows.sort_by_key(|window| (window.start_us, window.span_s));
     if step_s.is_none() && windows.len() > MAX_POINTS {
         let problem = format!("{} points in this span, {MAX_POINTS} at most; give step_s", windows.len());
         return Err(Refusal::Invalid(problem));

@@ -137,9 +137,9 @@ pub fn list(
     Ok((rows, next))
 }
 
-/// The open alerts of the patients of a site, for the board.
-pub fn open(db: &Connection, site: Uuid) -> Result<Vec<AlertRow>, Refusal> {
-    all(db, &format!("{SELECT} WHERE a.site = ?1 AND a.open = 1 AND a.patient IS NOT NULL"), [key(site)], row)
+/// The open alerts of a patient of a site, for the board.
+pub fn open(db: &Connection, site: Uuid, patient: Uuid) -> Result<Vec<AlertRow>, Refusal> {
+    all(db, &format!("{SELECT} WHERE a.site = ?1 AND a.patient = ?2 AND a.open = 1"), [key(site), key(patient)], row)
 }
 
 fn cursor(text: &str) -> Result<(i64, Uuid), Refusal> {

@@ -1,16 +1,14 @@
 //! Feelings: how the patient says they are.
 
 use medmon_api::event::EventKind;
-use std::collections::HashMap;
-
 use medmon_api::feeling::{Feeling, NewFeeling};
 use medmon_api::{Page, PageQuery, time};
-use medmon_core::noun::{Action, UtcUs};
+use medmon_core::noun::Action;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::principal::{cursor, paged};
-use super::{Tx, all, key, one, text, uuid, ward};
+use super::{Tx, all, key, maybe, one, text, uuid, ward};
 use crate::refusal::Refusal;
 
 const COLUMNS: &str = "id, patient, mood, pain, text, author, at_us";
@@ -25,10 +23,10 @@ pub fn list(db: &Connection, patient: Uuid, page: &PageQuery) -> Result<Page<Fee
     Ok(paged(items, page, |feeling| feeling.id.to_string()))
 }
 
-/// The newest feeling of each patient since a time.
-pub fn newest(db: &Connection, since_us: UtcUs) -> Result<HashMap<Uuid, Feeling>, Refusal> {
-    let sql = format!("SELECT {COLUMNS} FROM feeling WHERE at_us >= ?1 ORDER BY id");
-    Ok(all(db, &sql, [since_us], feeling)?.into_iter().map(|feeling| (feeling.patient, feeling)).collect())
+/// The newest feeling of a patient.
+pub fn newest(db: &Connection, patient: Uuid) -> Result<Option<Feeling>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM feeling WHERE patient = ?1 ORDER BY id DESC LIMIT 1");
+    maybe(db, &sql, [key(patient)], feeling)
 }
 
 /// Adds a feeling.

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod assignment;
 pub mod board;
+pub mod changes;
 pub mod contact;
 pub mod device;
 pub mod drill;
@@ -28,6 +29,7 @@ pub mod ward;
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 
 use medmon_api::event::EventKind;
 use medmon_core::noun::{Action, Principal, Resource, UtcUs, may};
@@ -37,6 +39,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::{ContextV7, Timestamp, Uuid};
 
+use self::changes::Changes;
 use crate::refusal::Refusal;
 
 /// Who asks, and when: all that a decision needs beside the thing itself.
@@ -150,14 +153,18 @@ impl<'c> Tx<'c> {
 #[derive(Clone, Debug)]
 pub struct Records {
     db: Database,
+    /// What the board has to read anew.
+    pub changes: Arc<Changes>,
 }
 
 impl Records {
     /// Opens or creates the file; a fresh one gets its default site and ward.
     pub async fn open(path: &Path, now_us: UtcUs) -> Result<Self, Refusal> {
         let db = Database::open(path, schema::MIGRATIONS, Options::default())?;
-        db.write(move |db| ward::ensure_defaults(db, now_us)).await?;
-        Ok(Self { db })
+        let changes = Arc::new(Changes::new(db.ended()));
+        let noting = Arc::clone(&changes);
+        db.write(move |db| noting.watch(db).and_then(|()| ward::ensure_defaults(db, now_us))).await?;
+        Ok(Self { db, changes })
     }
 
     /// Reads.

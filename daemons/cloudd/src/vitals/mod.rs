@@ -138,6 +138,8 @@ pub trait VitalsStore: Send + Sync {
     async fn gaps(&self, subject: Uuid, vital: Vital, from_us: UtcUs, to_us: UtcUs) -> Result<Vec<Gap>, VitalsError>;
     /// The last windows of each vital, as far back as a trend looks, from memory, by vital and start.
     fn recent(&self, subject: Uuid) -> Vec<(Vital, Vec<Window>)>;
+    /// Another number whenever [`recent`](Self::recent) may give something else; 0 = it gives nothing.
+    fn recent_version(&self, subject: Uuid) -> u64;
     /// Erases all of one subject: gone from every file when it returns, also after a kill in the middle.
     async fn erase(&self, subject: Uuid) -> Result<(), VitalsError>;
     /// What is due at `now_us`: compaction, thinning, retention. Cheap when nothing is.

@@ -1,7 +1,7 @@
 //! The last windows of every subject in memory: the newest value and which way it goes, without touching the disk.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use medmon_api::time;
 use medmon_api::vitals::{Latest, Trend};
@@ -47,13 +47,41 @@ impl Tail {
 
 /// The last windows of every subject: of a hundred thousand patients within 150 MiB.
 #[derive(Debug, Default)]
-pub struct Recent(Mutex<HashMap<Uuid, Vec<(Vital, Tail)>>>);
+pub struct Recent(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// How often anything was taken in.
+    changes: u64,
+    subjects: HashMap<Uuid, Vitals>,
+}
+
+/// By vital.
+#[derive(Debug, Default)]
+struct Vitals {
+    /// Which change was the last of theirs.
+    version: u64,
+    tails: Vec<(Vital, Tail)>,
+}
+
+impl Memory {
+    fn change(&mut self, subject: Uuid) -> &mut Vec<(Vital, Tail)> {
+        self.changes += 1;
+        let vitals = self.subjects.entry(subject).or_default();
+        vitals.version = self.changes;
+        &mut vitals.tails
+    }
+}
 
 impl Recent {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes a part in that is new to the store. Parts come in any order, each once.
     pub fn take(&self, subject: Uuid, part: &Window) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let vitals = all.entry(subject).or_default();
+        let mut memory = self.memory();
+        let vitals = memory.change(subject);
         let at = vitals.binary_search_by_key(&part.vital, |(vital, _)| *vital).unwrap_or_else(|at| {
             vitals.reserve_exact(1);
             vitals.insert(at, (part.vital, Tail::default()));
@@ -64,8 +92,8 @@ impl Recent {
 
     /// Puts what is known of a vital at a start.
     pub fn put(&self, subject: Uuid, vital: Vital, tail: Tail) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let vitals = all.entry(subject).or_default();
+        let mut memory = self.memory();
+        let vitals = memory.change(subject);
         match vitals.binary_search_by_key(&vital, |(vital, _)| *vital) {
             Ok(at) => vitals[at].1 = tail,
             Err(at) => vitals.insert(at, (vital, tail)),
@@ -74,14 +102,19 @@ impl Recent {
 
     /// Forgets a subject.
     pub fn erase(&self, subject: Uuid) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&subject);
+        self.memory().subjects.remove(&subject);
     }
 
     /// The windows of a subject, by vital and start.
     pub fn of(&self, subject: Uuid) -> Vec<(Vital, Vec<Window>)> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = all.get(&subject).into_iter().flatten();
+        let memory = self.memory();
+        let rows = memory.subjects.get(&subject).into_iter().flat_map(|vitals| &vitals.tails);
         rows.map(|(vital, tail)| (*vital, tail.0.clone())).collect()
+    }
+
+    /// Another number whenever they may be others; 0 = there are none.
+    pub fn version(&self, subject: Uuid) -> u64 {
+        self.memory().subjects.get(&subject).map_or(0, |vitals| vitals.version)
     }
 }
 

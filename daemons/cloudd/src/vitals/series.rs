@@ -1,30 +1,31 @@
 //! Windows into points of a chart: steps, coverage, holes. Pure.
 
-use std::collections::BTreeMap;
-
 use medmon_api::time;
 use medmon_api::vitals::{Hole, Point};
 use medmon_core::noun::{Gap, Settings, UtcUs, Vital, Window};
 
 use super::recent::last_us;
 
-/// Windows gathered into steps of `step_s`, aligned to UTC; without a step, each window is a point.
+/// Windows, by start, gathered into steps of `step_s`, aligned to UTC; without a step, each window is a point.
 pub fn points(vital: Vital, windows: &[Window], step_s: Option<u32>, settings: &Settings) -> Vec<Point> {
     let Some(step_s) = step_s else {
-        return windows
-            .iter()
-            .map(|window| point(vital, window.start_us, window.span_s, &[window], settings))
-            .collect();
+        let alone =
+            |window: &Window| point(vital, window.start_us, window.span_s, std::slice::from_ref(window), settings);
+        return windows.iter().map(alone).collect();
     };
     let step_us = i64::from(step_s.max(1)) * 1_000_000;
-    let mut steps = BTreeMap::<UtcUs, Vec<&Window>>::new();
-    for window in windows {
-        steps.entry(window.start_us.div_euclid(step_us) * step_us).or_default().push(window);
+    let mut points = Vec::new();
+    let mut rest = windows;
+    while let Some(first) = rest.first() {
+        let start_us = first.start_us.div_euclid(step_us) * step_us;
+        let (step, after) = rest.split_at(rest.partition_point(|window| window.start_us - start_us < step_us));
+        points.push(point(vital, start_us, step_s, step, settings));
+        rest = after;
     }
-    steps.iter().map(|(start_us, windows)| point(vital, *start_us, step_s, windows, settings)).collect()
+    points
 }
 
-fn point(vital: Vital, start_us: UtcUs, span_s: u32, windows: &[&Window], settings: &Settings) -> Point {
+fn point(vital: Vital, start_us: UtcUs, span_s: u32, windows: &[Window], settings: &Settings) -> Point {
     let sum: f64 = windows.iter().map(|window| window.sum as f64).sum();
     let count: u64 = windows.iter().map(|window| u64::from(window.count)).sum();
     let newest = windows.iter().max_by_key(|window| (last_us(window), window.last));
@@ -36,15 +37,15 @@ fn point(vital: Vital, start_us: UtcUs, span_s: u32, windows: &[&Window], settin
         mean: sum / count.max(1) as f64 / vital.scale(),
         count,
         last: vital.to_value(newest.map_or(0, |window| window.last)),
-        last_at: time(newest.map_or(start_us, |window| last_us(window))),
+        last_at: time(newest.map_or(start_us, last_us)),
         coverage: (covered_s(vital, windows, settings) / f64::from(span_s.max(1))).min(1.0),
         suspect: windows.iter().map(|window| u64::from(window.suspect)).sum(),
     }
 }
 
 /// Seconds that windows cover; a single reading covers until the next is due.
-fn covered_s(vital: Vital, windows: &[&Window], settings: &Settings) -> f64 {
-    let of = |window: &&Window| {
+fn covered_s(vital: Vital, windows: &[Window], settings: &Settings) -> f64 {
+    let of = |window: &Window| {
         let span_s = if window.span_s == 0 { settings.cadence_s(vital) } else { window.span_s };
         f64::from(span_s) * f64::from(window.coverage.min(1000)) / 1000.0
     };
@@ -54,9 +55,8 @@ fn covered_s(vital: Vital, windows: &[&Window], settings: &Settings) -> f64 {
 
 /// Share of a span that windows cover, 0-1.
 pub fn coverage(vital: Vital, windows: &[Window], from_us: UtcUs, to_us: UtcUs, settings: &Settings) -> f64 {
-    let all: Vec<&Window> = windows.iter().collect();
     let span_s = (to_us - from_us).max(1) as f64 / 1e6;
-    (covered_s(vital, &all, settings) / span_s).min(1.0)
+    (covered_s(vital, windows, settings) / span_s).min(1.0)
 }
 
 /// What is missing in a span: what the gateway reported, and silences longer than the vital may keep.

@@ -137,6 +137,10 @@ impl VitalsStore for Journalled {
         self.store.recent(subject)
     }
 
+    fn recent_version(&self, subject: Uuid) -> u64 {
+        self.store.recent_version(subject)
+    }
+
     async fn erase(&self, subject: Uuid) -> Result<(), VitalsError> {
         self.store.erase(subject).await
     }

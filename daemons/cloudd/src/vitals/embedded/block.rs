@@ -129,41 +129,41 @@ pub fn decode(
         return Err(BlockError::TooMany(count));
     }
     let mut last = input.int("first min")?;
-    let mut columns: [Column; COLUMNS] = std::array::from_fn(|_| Column::Constant(0));
+    let mut columns: [Vec<i64>; COLUMNS] = Default::default();
     let mut told_otherwise = [false; COLUMNS];
     for (column, otherwise) in columns.iter_mut().zip(&mut told_otherwise) {
         (*column, *otherwise) = unpack(&mut input, count)?;
     }
-    let [starts, rests, mins, maxes, lasts, sums, counts, last_mss, coverages, suspects] = &columns;
+    // As slices of one length, whose ends are looked at once.
+    let [starts, rests, mins, ranges, lasts, overs, counts, last_mss, coverages, suspects] =
+        columns.each_ref().map(|column| &column[..count]);
+    let (min_before, sum_halved) = (i64::from(told_otherwise[MIN]), i64::from(told_otherwise[SUM]));
     let unit = unit_us(span_s);
     let mut index = day.start_us().div_euclid(unit);
     let whole = day.start_us() >= from_us && day.start_us().saturating_add(DAY_US) <= to_us;
     windows.reserve(if whole { count } else { 0 });
     for at in 0..count {
-        index = index.wrapping_add(starts.get(at));
-        let start_us = index.wrapping_mul(unit).wrapping_add(rests.get(at));
-        let min = if told_otherwise[MIN] { last.wrapping_add(mins.get(at)) } else { mins.get(at) };
-        let (range, count) = (maxes.get(at), counts.get(at) as u32);
-        last = min.wrapping_add(lasts.get(at));
+        index = index.wrapping_add(starts[at]);
+        let start_us = index.wrapping_mul(unit).wrapping_add(rests[at]);
+        let min = mins[at].wrapping_add(last * min_before);
+        last = min.wrapping_add(lasts[at]);
         if start_us < from_us || start_us >= to_us {
             continue;
         }
+        let (range, count) = (ranges[at], counts[at] as u32);
+        let over = overs[at].wrapping_add(half(range, count) * sum_halved);
         windows.push(Window {
             vital,
             start_us,
             span_s,
             min: min as i32,
             max: min.wrapping_add(range) as i32,
-            sum: sums.get(at).wrapping_add(min.wrapping_mul(count.into())).wrapping_add(if told_otherwise[SUM] {
-                half(range, count)
-            } else {
-                0
-            }),
+            sum: min.wrapping_mul(count.into()).wrapping_add(over),
             count,
             last: last as i32,
-            last_ms: last_mss.get(at) as u32,
-            coverage: coverages.get(at) as u16,
-            suspect: suspects.get(at) as u32,
+            last_ms: last_mss[at] as u32,
+            coverage: coverages[at] as u16,
+            suspect: suspects[at] as u32,
         });
     }
     Ok(())
@@ -172,26 +172,6 @@ pub fn decode(
 /// By how much a sum is over the smallest if the values lie evenly in their range.
 fn half(range: i64, count: u32) -> i64 {
     range.wrapping_mul(count.into()) / 2
-}
-
-/// A column as it lies in memory: the smallest, the divisor, the values.
-enum Column {
-    Constant(i64),
-    Narrow(i64, i64, Vec<u16>),
-    Middle(i64, i64, Vec<u32>),
-    Wide(i64, i64, Vec<u64>),
-}
-
-impl Column {
-    fn get(&self, at: usize) -> i64 {
-        let value = |base: &i64, by: &i64, value: i64| base.wrapping_add(value.wrapping_mul(*by));
-        match self {
-            Self::Constant(value) => *value,
-            Self::Narrow(base, by, values) => value(base, by, values[at].into()),
-            Self::Middle(base, by, values) => value(base, by, values[at].into()),
-            Self::Wide(base, by, values) => value(base, by, values[at] as i64),
-        }
-    }
 }
 
 /// A column as it is written, `way` added to its tag.
@@ -234,26 +214,26 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
 }
 
 /// A column, and whether it is told the other way.
-fn unpack(input: &mut Reader<'_>, count: usize) -> Result<(Column, bool), BlockError> {
+fn unpack(input: &mut Reader<'_>, count: usize) -> Result<(Vec<i64>, bool), BlockError> {
     let tag = input.byte("column")?;
     let (tag, otherwise) = (tag % OTHERWISE, tag >= OTHERWISE);
     let smallest = input.int("smallest")?;
     if tag == 0 {
-        return Ok((Column::Constant(smallest), otherwise));
+        return Ok((vec![smallest; count], otherwise));
     }
     let by = input.uint("divisor")? as i64;
+    let value = |above: i64| smallest.wrapping_add(above.wrapping_mul(by));
     let column = match tag {
         1 => {
             // A byte each at least: what cannot be there is not allocated for.
             if count > input.left() {
                 return Err(input.malformed("values").into());
             }
-            let values: Result<Vec<u64>, Malformed> = (0..count).map(|_| input.uint("value")).collect();
-            Column::Wide(smallest, by, values?)
+            (0..count).map(|_| Ok(value(input.uint("value")? as i64))).collect::<Result<_, Malformed>>()?
         }
-        2 => Column::Narrow(smallest, by, unsqueeze(input.bytes("column")?, count)?),
-        3 => Column::Middle(smallest, by, unsqueeze(input.bytes("column")?, count)?),
-        4 => Column::Wide(smallest, by, unsqueeze(input.bytes("column")?, count)?),
+        2 => unsqueeze::<u16>(input.bytes("column")?, count)?.iter().map(|above| value((*above).into())).collect(),
+        3 => unsqueeze::<u32>(input.bytes("column")?, count)?.iter().map(|above| value((*above).into())).collect(),
+        4 => unsqueeze::<u64>(input.bytes("column")?, count)?.iter().map(|above| value(*above as i64)).collect(),
         _ => return Err(input.malformed("column").into()),
     };
     Ok((column, otherwise))

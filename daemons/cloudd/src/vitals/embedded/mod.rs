@@ -283,6 +283,10 @@ impl VitalsStore for Embedded {
         self.store.recent.of(subject)
     }
 
+    fn recent_version(&self, subject: Uuid) -> u64 {
+        self.store.recent.version(subject)
+    }
+
     async fn erase(&self, subject: Uuid) -> Result<(), VitalsError> {
         self.change(move |store| store.erase(subject)).await
     }
@@ -458,9 +462,13 @@ impl Store {
 
 /// Parts into windows by start and span: parts of one window become one.
 fn merge(windows: &mut Vec<Window>) {
-    windows.sort_by_key(|window| (window.start_us, window.span_s));
+    let key = |window: &Window| (window.start_us, window.span_s);
+    if windows.is_sorted_by(|before, after| key(before) < key(after)) {
+        return;
+    }
+    windows.sort_by_key(key);
     windows.dedup_by(|part, whole| {
-        let same = (part.start_us, part.span_s) == (whole.start_us, whole.span_s);
+        let same = key(part) == key(whole);
         if same {
             whole.merge(part);
         }

@@ -82,6 +82,7 @@ impl Store {
             }
             let mut windows = vec![Vec::new(); subjects.len()];
             self.unpacked(layout, subjects, vital, span, &mut windows)?;
+            let mut alone = Vec::new();
             for month in layout.months_of(span) {
                 let path = self.month(layout, month)?;
                 self.readers.with(&path, |db| {
@@ -107,10 +108,14 @@ impl Store {
                                 }
                                 let whole = head.first_us >= span.0 && head.last_us < span.1;
                                 let touched = windows[..newer].iter().any(|w| w.span_s == span_s && within(w.start_us));
-                                if whole && !touched {
+                                if touched {
+                                    month::windows(db, &path, series, day, span, windows)?;
+                                } else if whole {
                                     total.merge(&head.total);
                                 } else {
-                                    month::windows(db, &path, series, day, span, windows)?;
+                                    alone.clear();
+                                    month::windows(db, &path, series, day, span, &mut alone)?;
+                                    alone.iter().for_each(|window| total.add(window));
                                 }
                             }
                         }

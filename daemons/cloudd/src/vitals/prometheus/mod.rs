@@ -432,6 +432,10 @@ impl VitalsStore for Prometheus {
         self.inner.recent.of(subject)
     }
 
+    fn recent_version(&self, subject: Uuid) -> u64 {
+        self.inner.recent.version(subject)
+    }
+
     async fn erase(&self, subject: Uuid) -> Result<(), VitalsError> {
         let _alone = self.inner.sending.lock().await;
         let end = self.journal_end().await?;
