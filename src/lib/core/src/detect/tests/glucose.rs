@@ -128,6 +128,28 @@ fn a_steady_fall_is_told_a_reading_earlier() {
     assert_eq!(patient.told().iter().find(|row| row.2 == Medium).map(|row| row.3), Some(15 * 60));
 }
 
+#[test]
+fn half_an_hour_of_falling_is_told_a_quarter_of_an_hour_ahead() {
+    let mut patient = course(&[97.0, 94.0, 91.0, 88.0, 85.0, 82.0]);
+    patient.quiet();
+    patient.hold(SUGAR, 79.0, 300, 300);
+    let found = patient.findings.last().map(|found| (found.explanation.as_str(), found.expected_mono_us));
+    assert_eq!(found, Some(("79 mg/dL and falling, about 70 in 15 min", Some((1800 + 900) * SECOND))));
+    course(&[97.0, 94.0, 91.0, 88.0, 84.0, 80.0, 79.0]).quiet(); // Slower by now.
+    course(&[91.0, 91.0, 91.0, 88.0, 85.0, 82.0, 79.0]).quiet(); // Too slow on the whole.
+}
+
+#[test]
+fn after_an_episode_the_next_prediction_is_news() {
+    let mut patient = course(&[80.0, 76.0, 72.0, 69.0, 67.0, 66.0, 65.0, 65.0, 65.0, 66.0, 67.0]);
+    assert_eq!(patient.told().last(), Some(&(Worsened, Hypoglycaemia, Medium, 1800)));
+    // Ahead again while the episode goes on: nobody is told.
+    patient.hold(SUGAR, 80.0, 300, 300).hold(SUGAR, 84.0, 300, 300).hold(SUGAR, 75.0, 300, 300).quiet();
+    // The episode is over; the pause of what nobody was told is, too.
+    patient.hold(SUGAR, 80.0, 300, 300).hold(SUGAR, 84.0, 300, 300).hold(SUGAR, 74.0, 300, 300);
+    assert_eq!(patient.told().last().map(|row| (row.1, row.3)), Some((HypoglycaemiaPredicted, 4800)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
