@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::noun::{ClockQuality, Device, Reason};
 
+mod glucose;
 mod limited;
 mod silence;
 
@@ -291,91 +292,6 @@ fn a_sensor_taken_off_is_technical_at_any_cadence() {
     let mut patient = Patient::new(&[HEAT]);
     patient.hold(HEAT, 39.5, 60, 3600).hold(HEAT, 22.0, 60, 36_000);
     assert!(!patient.told().iter().any(|row| row.0 == Cleared));
-}
-
-#[test]
-fn two_very_low_readings_are_urgent_at_once() {
-    for (gap, urgent) in [(20, true), (300, true), (1199, true), (1201, false)] {
-        let mut patient = Patient::new(&[]);
-        patient.hold(SUGAR, 52.0, gap, gap).quiet();
-        patient.scalar(SUGAR, 53.0);
-        let told = patient.told();
-        assert_eq!(
-            told.first().is_some_and(|row| row.1 == Hypoglycaemia && row.2 == High),
-            urgent,
-            "{gap} s: {told:?}"
-        );
-    }
-    let mut patient = Patient::new(&[SUGAR]);
-    patient.hold(SUGAR, 52.0, 300, 300).hold(SUGAR, 60.0, 300, 300).hold(SUGAR, 52.0, 300, 300);
-    assert!(!patient.told().iter().any(|row| row.2 == High), "one of them was not below 54");
-}
-
-#[test]
-fn low_glucose_lasts_and_recovers_a_quarter_of_an_hour() {
-    let mut patient = Patient::new(&[SUGAR]);
-    patient.hold(SUGAR, 68.0, 300, 900).quiet();
-    patient.hold(SUGAR, 68.0, 300, 300);
-    assert_eq!(patient.told(), [(Onset, Hypoglycaemia, Medium, 900)]);
-    patient.hold(SUGAR, 70.0, 300, 3600).quiet();
-    patient.hold(SUGAR, 75.0, 300, 1200);
-    assert_eq!(patient.told(), [(Cleared, Hypoglycaemia, Medium, 5700)]);
-}
-
-#[test]
-fn low_glucose_is_predicted_once_and_again_after_its_pause() {
-    let mut patient = Patient::new(&[SUGAR]);
-    for value in [100.0, 92.0, 84.0] {
-        patient.hold(SUGAR, value, 300, 300);
-    }
-    patient.quiet();
-    patient.hold(SUGAR, 77.0, 300, 300);
-    assert_eq!(patient.told(), [(Onset, HypoglycaemiaPredicted, Low, 900)]);
-    for value in [71.0, 71.0, 80.0, 76.0, 71.0, 80.0, 73.0, 71.0] {
-        patient.hold(SUGAR, value, 300, 300);
-    }
-    patient.quiet();
-    patient.hold(SUGAR, 80.0, 300, 300).hold(SUGAR, 74.0, 300, 300);
-    assert_eq!(patient.told(), [(Worsened, HypoglycaemiaPredicted, Low, 3900)]);
-
-    // Level 2 is loud, and the level 2 that then comes is urgent.
-    let mut patient = Patient::new(&[SUGAR]);
-    for value in [110.0, 97.0, 84.0, 69.0, 53.0, 51.0] {
-        patient.hold(SUGAR, value, 300, 300);
-    }
-    let told: Vec<_> =
-        patient.told().into_iter().map(|(change, condition, priority, _)| (change, condition, priority)).collect();
-    assert_eq!(
-        told,
-        [
-            (Onset, HypoglycaemiaPredicted, Low),
-            (Worsened, HypoglycaemiaPredicted, Medium),
-            (Worsened, Hypoglycaemia, High)
-        ]
-    );
-    // A sensor of 20 s steps is fitted, not differenced: 2 mg/dL of noise predict nothing.
-    let mut patient = Patient::new(&[SUGAR]);
-    for step in 0..600 {
-        patient.hold(SUGAR, if step % 2 == 0 { 78.0 } else { 80.0 }, 20, 20);
-    }
-    patient.quiet();
-    for step in 0..30 {
-        patient.hold(SUGAR, 80.0 - 0.5 * f64::from(step), 20, 20);
-    }
-    assert!(matches!(patient.told()[..], [(Onset, HypoglycaemiaPredicted, Low, _)]));
-}
-
-#[test]
-fn high_glucose_takes_half_an_hour() {
-    let mut patient = Patient::new(&[SUGAR]);
-    patient.hold(SUGAR, 251.0, 300, 1800).quiet();
-    patient.hold(SUGAR, 251.0, 300, 300);
-    assert_eq!(patient.told(), [(Onset, Hyperglycaemia, Medium, 1800)]);
-    patient.hold(SUGAR, 300.0, 300, 2100);
-    assert_eq!(patient.told(), [(Worsened, Hyperglycaemia, High, 3900)]);
-    patient.hold(SUGAR, 235.0, 300, 3600).quiet();
-    patient.hold(SUGAR, 230.0, 300, 1200);
-    assert_eq!(patient.told(), [(Cleared, Hyperglycaemia, Medium, 8700)]);
 }
 
 #[test]
