@@ -1,5 +1,7 @@
 //! The board is remembered: whatever is written, and in whatever order, it is what somebody who remembers nothing is shown.
 
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
 use std::sync::Arc;
 
 use medmon_api::alert::{Ack, Silence};
@@ -101,7 +103,7 @@ impl World {
                 let listed = Device { ieee: Ieee(u64::from(a)), label: "band".into(), vitals, place: None };
                 let cadences = [(Vital::HEART_RATE, u32::from(b) * 10)].into();
                 let cadences_of = [(Ieee(u64::from(a)), [(Vital::GLUCOSE, 30)].into())].into();
-                let devices = if b % 2 == 0 { vec![listed] } else { Vec::new() };
+                let devices = if b.is_multiple_of(2) { vec![listed] } else { Vec::new() };
                 let new = Devices { devices, cadences, cadences_of };
                 drop(self.write(move |tx| device::set(tx, p.unwrap(), &new)).await);
             }
@@ -229,9 +231,9 @@ impl World {
     async fn windows(&self, patient: Option<Uuid>, a: u8, b: u8) {
         let Some(patient) = patient else { return };
         let open = self.cloud.records.read(move |db| assignment::open_of_patient(db, patient)).await.unwrap();
-        let vital = if a % 2 == 0 { Vital::HEART_RATE } else { Vital::TEMPERATURE };
+        let vital = if a.is_multiple_of(2) { Vital::HEART_RATE } else { Vital::TEMPERATURE };
         if let Some(open) = open {
-            let window = Window::of(vital, self.now_us - 30 * SECOND, 300 + i32::from(b), 1000, b % 2 == 0);
+            let window = Window::of(vital, self.now_us - 30 * SECOND, 300 + i32::from(b), 1000, b.is_multiple_of(2));
             let batch = Batch { subject: open.subject, windows: vec![window], gaps: Vec::new() };
             self.cloud.vitals.take(1, vec![batch]).await.unwrap();
         }
@@ -275,8 +277,8 @@ fn patch(number: u8) -> PatientPatch {
 
 fn beat(tx: &Tx<'_>, gateway: Uuid, number: u8) -> Result<(), Refusal> {
     let epoch = assignment::open_of_gateway(tx.db, gateway)?.map_or(0, |open| open.epoch);
-    let settings_version = gateway::settings_version(tx.db, gateway)? - u64::from(number % 3 == 0);
-    let clock = if number % 2 == 0 { ClockQuality::Synced } else { ClockQuality::Holdover };
+    let settings_version = gateway::settings_version(tx.db, gateway)? - u64::from(number.is_multiple_of(3));
+    let clock = if number.is_multiple_of(2) { ClockQuality::Synced } else { ClockQuality::Holdover };
     gateway::heartbeat(tx, gateway, &Heartbeat { settings_version, epoch, clock, ..Heartbeat::default() })
 }
 
@@ -285,8 +287,8 @@ fn raised(epoch: u64, a: u8, b: u8, now_us: i64) -> Raised {
         epoch,
         vital: Vital::HEART_RATE,
         direction: Direction::High,
-        condition: if a % 4 == 0 { Condition::Drill } else { Condition::Tachycardia },
-        class: if a % 3 == 0 { Class::Technical } else { Class::Physiological },
+        condition: if a.is_multiple_of(4) { Condition::Drill } else { Condition::Tachycardia },
+        class: if a.is_multiple_of(3) { Class::Technical } else { Class::Physiological },
         priority: [Priority::Low, Priority::Medium, Priority::High][usize::from(b) % 3],
         onset_us: now_us - SECOND,
         device: Ieee(1),
