@@ -204,7 +204,7 @@ impl World {
     async fn fact(&mut self, gateway: Option<Uuid>, a: u8, b: u8) {
         let Some(gateway) = gateway else { return };
         let (site, now_us) = (self.site, self.now_us);
-        let alert = one(&self.alerts, a).filter(|_| b % 3 > 0).unwrap_or_else(Uuid::now_v7);
+        let alert = one(&self.alerts, a).filter(|_| !b.is_multiple_of(3)).unwrap_or_else(Uuid::now_v7);
         let contact = one(&self.contacts, b).map_or(Uuid::nil(), |(_, id)| id);
         let done = self.write(move |tx| {
             let epoch = assignment::open_of_gateway(tx.db, gateway)?.map_or(0, |open| open.epoch);
