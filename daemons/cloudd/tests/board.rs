@@ -17,10 +17,11 @@ use medmon_cloudd::records::{Caller, Tx, assignment, contact, device, feeling, g
 use medmon_cloudd::refusal::Refusal;
 use medmon_cloudd::vitals::Batch;
 use medmon_cloudd::{Cloud, CloudConfig, alerts, erase};
+use medmon_core::ladder;
 use medmon_core::noun::alert::Raised;
 use medmon_core::noun::{
     Class, ClockQuality, Condition, Device, Direction, Fact, FactKind, Ieee, Language, Principal, Priority, ReadingId,
-    Role, TextReason, Vital, Window,
+    Role, Settings, TextReason, Vital, Window,
 };
 use medmon_kit::Clock;
 use proptest::prelude::*;
@@ -28,6 +29,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+const ON_CALL: &str = "+33123456789";
 const T0: i64 = 1_795_003_200_000_000;
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -60,7 +62,7 @@ impl World {
         let cloud = Arc::new(cloud);
         let mut world = Self { _folder: folder, cloud, now_us: T0, site, wards, patients, gateways, alerts, contacts };
         for name in ["A", "B"] {
-            let new = NewWard { name: name.into(), on_call_phone: Some("+33123456789".into()) };
+            let new = NewWard { name: name.into(), on_call_phone: Some(ON_CALL.into()) };
             let admin = world.caller(Role::Admin, None, None);
             let added = world.cloud.write(admin, move |tx| ward::add(tx, &new)).await.unwrap();
             world.wards.push(added.id);
@@ -205,7 +207,9 @@ impl World {
         let Some(gateway) = gateway else { return };
         let (site, now_us) = (self.site, self.now_us);
         let alert = one(&self.alerts, a).filter(|_| !b.is_multiple_of(3)).unwrap_or_else(Uuid::now_v7);
-        let contact = one(&self.contacts, b).map_or(Uuid::nil(), |(_, id)| id);
+        let on_call = Settings { on_call_phone: Some(ON_CALL.into()), ..Settings::default() };
+        let on_call = ladder::everybody(&on_call).into_iter().next().map_or(Uuid::nil(), |on_call| on_call.id);
+        let contact = one(&self.contacts, b).map_or(on_call, |(_, id)| id);
         let done = self.write(move |tx| {
             let epoch = assignment::open_of_gateway(tx.db, gateway)?.map_or(0, |open| open.epoch);
             let kind = match b % 6 {
@@ -237,6 +241,15 @@ impl World {
             let batch = Batch { subject: open.subject, windows: vec![window], gaps: Vec::new() };
             self.cloud.vitals.take(1, vec![batch]).await.unwrap();
         }
+    }
+
+    /// Who was texted, as a doctor's board has it.
+    async fn texted(&self) -> Vec<String> {
+        let caller = self.caller(Role::Doctor, None, None);
+        let json = build(&self.cloud, &self.cloud.board, &caller, None).await.unwrap();
+        let board: Board = serde_json::from_slice(&json).unwrap();
+        let notices = board.rows.into_iter().flat_map(|row| row.alerts).flat_map(|alert| alert.notices);
+        notices.map(|notice| notice.name.unwrap_or_else(|| "?".into())).collect()
     }
 
     /// What each kind of person is shown, by who remembers and by who does not.
@@ -313,9 +326,17 @@ proptest! {
     ) {
         block_on(async {
             let mut world = World::new().await;
-            for (what, a) in [(0, 0), (0, 1), (1, 0), (1, 1), (9, 0), (11, 0)] {
-                world.step(what, a, 0).await;
+            // Two homes; an alert of which whoever is on call is texted, and one of which a contact is.
+            let homes = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (9, 0, 0), (9, 1, 1), (11, 0, 0)];
+            let texted = [(14, 1, 0), (14, 0, 2), (8, 0, 2), (14, 1, 6), (14, 1, 2)];
+            for (what, a, b) in homes.into_iter().chain(texted) {
+                world.step(what, a, b).await;
             }
+            assert_eq!(world.texted().await, ["on call", "Contact 0"]);
+            world.step(8, 0, 1).await;
+            assert_eq!(world.texted().await, ["on call", "Contact 1"]);
+            world.step(24, 0, 1).await;
+            assert_eq!(world.texted().await, ["?", "Contact 1"], "nobody has that number any more");
             for (what, a, b, look) in steps {
                 world.step(what, a, b).await;
                 if look > 0 {
