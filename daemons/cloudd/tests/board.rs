@@ -1,5 +1,7 @@
 //! The board is remembered: whatever is written, and in whatever order, it is what somebody who remembers nothing is shown.
 
+#![expect(clippy::unwrap_used, reason = "outside a #[test] function, but tests all the same")]
+
 use std::sync::Arc;
 
 use medmon_api::alert::{Ack, Silence};
@@ -15,10 +17,11 @@ use medmon_cloudd::records::{Caller, Tx, assignment, contact, device, feeling, g
 use medmon_cloudd::refusal::Refusal;
 use medmon_cloudd::vitals::Batch;
 use medmon_cloudd::{Cloud, CloudConfig, alerts, erase};
+use medmon_core::ladder;
 use medmon_core::noun::alert::Raised;
 use medmon_core::noun::{
     Class, ClockQuality, Condition, Device, Direction, Fact, FactKind, Ieee, Language, Principal, Priority, ReadingId,
-    Role, TextReason, Vital, Window,
+    Role, Settings, TextReason, Vital, Window,
 };
 use medmon_kit::Clock;
 use proptest::prelude::*;
@@ -26,6 +29,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+const ON_CALL: &str = "+33123456789";
 const T0: i64 = 1_795_003_200_000_000;
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -58,7 +62,7 @@ impl World {
         let cloud = Arc::new(cloud);
         let mut world = Self { _folder: folder, cloud, now_us: T0, site, wards, patients, gateways, alerts, contacts };
         for name in ["A", "B"] {
-            let new = NewWard { name: name.into(), on_call_phone: Some("+33123456789".into()) };
+            let new = NewWard { name: name.into(), on_call_phone: Some(ON_CALL.into()) };
             let admin = world.caller(Role::Admin, None, None);
             let added = world.cloud.write(admin, move |tx| ward::add(tx, &new)).await.unwrap();
             world.wards.push(added.id);
@@ -101,7 +105,7 @@ impl World {
                 let listed = Device { ieee: Ieee(u64::from(a)), label: "band".into(), vitals, place: None };
                 let cadences = [(Vital::HEART_RATE, u32::from(b) * 10)].into();
                 let cadences_of = [(Ieee(u64::from(a)), [(Vital::GLUCOSE, 30)].into())].into();
-                let devices = if b % 2 == 0 { vec![listed] } else { Vec::new() };
+                let devices = if b.is_multiple_of(2) { vec![listed] } else { Vec::new() };
                 let new = Devices { devices, cadences, cadences_of };
                 drop(self.write(move |tx| device::set(tx, p.unwrap(), &new)).await);
             }
@@ -202,8 +206,10 @@ impl World {
     async fn fact(&mut self, gateway: Option<Uuid>, a: u8, b: u8) {
         let Some(gateway) = gateway else { return };
         let (site, now_us) = (self.site, self.now_us);
-        let alert = one(&self.alerts, a).filter(|_| b % 3 > 0).unwrap_or_else(Uuid::now_v7);
-        let contact = one(&self.contacts, b).map_or(Uuid::nil(), |(_, id)| id);
+        let alert = one(&self.alerts, a).filter(|_| !b.is_multiple_of(3)).unwrap_or_else(Uuid::now_v7);
+        let on_call = Settings { on_call_phone: Some(ON_CALL.into()), ..Settings::default() };
+        let on_call = ladder::everybody(&on_call).into_iter().next().map_or(Uuid::nil(), |on_call| on_call.id);
+        let contact = one(&self.contacts, b).map_or(on_call, |(_, id)| id);
         let done = self.write(move |tx| {
             let epoch = assignment::open_of_gateway(tx.db, gateway)?.map_or(0, |open| open.epoch);
             let kind = match b % 6 {
@@ -229,12 +235,21 @@ impl World {
     async fn windows(&self, patient: Option<Uuid>, a: u8, b: u8) {
         let Some(patient) = patient else { return };
         let open = self.cloud.records.read(move |db| assignment::open_of_patient(db, patient)).await.unwrap();
-        let vital = if a % 2 == 0 { Vital::HEART_RATE } else { Vital::TEMPERATURE };
+        let vital = if a.is_multiple_of(2) { Vital::HEART_RATE } else { Vital::TEMPERATURE };
         if let Some(open) = open {
-            let window = Window::of(vital, self.now_us - 30 * SECOND, 300 + i32::from(b), 1000, b % 2 == 0);
+            let window = Window::of(vital, self.now_us - 30 * SECOND, 300 + i32::from(b), 1000, b.is_multiple_of(2));
             let batch = Batch { subject: open.subject, windows: vec![window], gaps: Vec::new() };
             self.cloud.vitals.take(1, vec![batch]).await.unwrap();
         }
+    }
+
+    /// Who was texted, as a doctor's board has it.
+    async fn texted(&self) -> Vec<String> {
+        let caller = self.caller(Role::Doctor, None, None);
+        let json = build(&self.cloud, &self.cloud.board, &caller, None).await.unwrap();
+        let board: Board = serde_json::from_slice(&json).unwrap();
+        let notices = board.rows.into_iter().flat_map(|row| row.alerts).flat_map(|alert| alert.notices);
+        notices.map(|notice| notice.name.unwrap_or_else(|| "?".into())).collect()
     }
 
     /// What each kind of person is shown, by who remembers and by who does not.
@@ -275,8 +290,8 @@ fn patch(number: u8) -> PatientPatch {
 
 fn beat(tx: &Tx<'_>, gateway: Uuid, number: u8) -> Result<(), Refusal> {
     let epoch = assignment::open_of_gateway(tx.db, gateway)?.map_or(0, |open| open.epoch);
-    let settings_version = gateway::settings_version(tx.db, gateway)? - u64::from(number % 3 == 0);
-    let clock = if number % 2 == 0 { ClockQuality::Synced } else { ClockQuality::Holdover };
+    let settings_version = gateway::settings_version(tx.db, gateway)? - u64::from(number.is_multiple_of(3));
+    let clock = if number.is_multiple_of(2) { ClockQuality::Synced } else { ClockQuality::Holdover };
     gateway::heartbeat(tx, gateway, &Heartbeat { settings_version, epoch, clock, ..Heartbeat::default() })
 }
 
@@ -285,8 +300,8 @@ fn raised(epoch: u64, a: u8, b: u8, now_us: i64) -> Raised {
         epoch,
         vital: Vital::HEART_RATE,
         direction: Direction::High,
-        condition: if a % 4 == 0 { Condition::Drill } else { Condition::Tachycardia },
-        class: if a % 3 == 0 { Class::Technical } else { Class::Physiological },
+        condition: if a.is_multiple_of(4) { Condition::Drill } else { Condition::Tachycardia },
+        class: if a.is_multiple_of(3) { Class::Technical } else { Class::Physiological },
         priority: [Priority::Low, Priority::Medium, Priority::High][usize::from(b) % 3],
         onset_us: now_us - SECOND,
         device: Ieee(1),
@@ -311,9 +326,17 @@ proptest! {
     ) {
         block_on(async {
             let mut world = World::new().await;
-            for (what, a) in [(0, 0), (0, 1), (1, 0), (1, 1), (9, 0), (11, 0)] {
-                world.step(what, a, 0).await;
+            // Two homes; an alert of which whoever is on call is texted, and one of which a contact is.
+            let homes = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (9, 0, 0), (9, 1, 1), (11, 0, 0)];
+            let texted = [(14, 1, 0), (14, 0, 2), (8, 0, 2), (14, 1, 6), (14, 1, 2)];
+            for (what, a, b) in homes.into_iter().chain(texted) {
+                world.step(what, a, b).await;
             }
+            assert_eq!(world.texted().await, ["on call", "Contact 0"]);
+            world.step(8, 0, 1).await;
+            assert_eq!(world.texted().await, ["on call", "Contact 1"]);
+            world.step(24, 0, 1).await;
+            assert_eq!(world.texted().await, ["?", "Contact 1"], "nobody has that number any more");
             for (what, a, b, look) in steps {
                 world.step(what, a, b).await;
                 if look > 0 {

@@ -25,14 +25,17 @@ pub struct Row {
 
 /// The memory.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Rows>);
+pub struct Memory {
+    /// Held by whoever is about to read: those who wait hold none of the records' few readers.
+    pub turn: tokio::sync::Mutex<()>,
+    rows: Mutex<Rows>,
+}
 
 #[derive(Debug, Default)]
 struct Rows {
     /// Everybody was read once.
     filled: bool,
-    /// By name.
-    rows: BTreeMap<(String, Uuid), Arc<Row>>,
+    by_name: BTreeMap<(String, Uuid), Arc<Row>>,
     /// Under which name.
     names: HashMap<Uuid, String>,
 }
@@ -45,7 +48,7 @@ impl Memory {
         changes: &Changes,
         wanted: impl Fn(&BoardPatient) -> bool,
     ) -> Result<Vec<Arc<Row>>, Refusal> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         // In this order: what had ended is in what is read, and what is in it has been noted.
         let ended = changes.ended();
         let reading = db.unchecked_transaction()?;
@@ -63,7 +66,7 @@ impl Memory {
             }
         }
         changes.let_go(ended);
-        Ok(rows.rows.values().filter(|row| wanted(&row.patient)).cloned().collect())
+        Ok(rows.by_name.values().filter(|row| wanted(&row.patient)).cloned().collect())
     }
 }
 
@@ -71,11 +74,11 @@ impl Rows {
     fn read(&mut self, db: &Connection, id: Uuid) -> Result<(), Refusal> {
         let patient = board::patient(db, id)?;
         if let Some(name) = self.names.remove(&id) {
-            self.rows.remove(&(name, id));
+            self.by_name.remove(&(name, id));
         }
         if let Some(patient) = patient {
             self.names.insert(id, patient.name.clone());
-            self.rows.insert((patient.name.clone(), id), Arc::new(Row { patient, text: Mutex::default() }));
+            self.by_name.insert((patient.name.clone(), id), Arc::new(Row { patient, text: Mutex::default() }));
         }
         Ok(())
     }
@@ -83,7 +86,7 @@ impl Rows {
     fn read_gateway(&mut self, db: &Connection, id: Uuid) -> Result<(), Refusal> {
         let Some((patient, gateway)) = board::gateway(db, id)? else { return Ok(()) };
         let Some(name) = self.names.get(&patient) else { return Ok(()) };
-        if let Some(row) = self.rows.get_mut(&(name.clone(), patient))
+        if let Some(row) = self.by_name.get_mut(&(name.clone(), patient))
             && row.patient.gateway.as_ref() != Some(&gateway)
         {
             let patient = BoardPatient { gateway: Some(gateway), ..row.patient.clone() };

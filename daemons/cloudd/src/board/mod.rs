@@ -77,7 +77,7 @@ pub async fn build(
 ) -> Result<Vec<u8>, Refusal> {
     // Before the reading: a change in between is on the board and comes as a hint again, never neither.
     let last_event_id = cloud.events.newest();
-    let (memory, changes, asked) = (Arc::clone(memory), Arc::clone(&cloud.records.changes), caller.clone());
+    let (remembered, changes, asked) = (Arc::clone(memory), Arc::clone(&cloud.records.changes), caller.clone());
     let read = move |db: &Connection| {
         let who = &asked.principal;
         let site = ward::get_site(db, who.site)?.name;
@@ -88,11 +88,13 @@ pub async fn build(
             // Whoever may read a name finds it in the list; the board shows figures.
             narrow && asked.can(Action::ReadVitals, &patient.resource)
         };
-        let rows = memory.rows(db, &changes, wanted)?;
+        let rows = remembered.rows(db, &changes, wanted)?;
         let (at, counts) = (time(asked.now_us), Counts::default());
         Ok((Board { at, site, ward: ward_name, last_event_id, counts, rows: Vec::new() }, rows))
     };
+    let turn = memory.turn.lock().await;
     let (board, rows) = cloud.records.read(read).await?;
+    drop(turn);
     let (vitals, caller) = (Arc::clone(&cloud.vitals), caller.clone());
     let write = move || write(board, &rows, vitals.as_ref(), &caller);
     tokio::task::spawn_blocking(write).await.map_err(Refusal::internal)?

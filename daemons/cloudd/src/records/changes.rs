@@ -67,10 +67,11 @@ impl Changes {
         }
         for (table, changed) in WATCHED {
             for (event, rows) in [("INSERT", &["NEW"][..]), ("UPDATE", &["OLD", "NEW"]), ("DELETE", &["OLD"])] {
-                let says: String =
-                    rows.iter().map(|row| format!("SELECT {};\n", changed.replace("{row}", row))).collect();
+                let says: Vec<String> = rows.iter().map(|row| changed.replace("{row}", row)).collect();
                 writer.execute_batch(&format!(
-                    "CREATE TEMP TRIGGER {table}_{event}_noted AFTER {event} ON main.{table} BEGIN\n{says}END"
+                    "CREATE TEMP TRIGGER {table}_{event}_noted AFTER {event} ON main.{table}
+                     BEGIN SELECT {}; END",
+                    says.join("; SELECT ")
                 ))?;
             }
         }
