@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -200,6 +201,7 @@ pub fn expect(expected: usize, changed: usize) -> Result<(), Error> {
 
 fn prepare(connection: &Connection, options: Options) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
+    keep_plans(connection)?;
     // Before the first table: pages that a trim frees can be given back to the disk.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -232,7 +234,14 @@ fn reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// A prepared statement is for every value: without this, one that compares with a bound value is planned anew each
+/// time, for statistics that no file here has.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn in_savepoint<T, E: From<Error>>(
