@@ -23,6 +23,7 @@ use crate::facts::Facts;
 use crate::radio::RadioState;
 use crate::seen::Seen;
 use crate::segment::Tap;
+use crate::settings::change_of;
 
 const NAME: &str = "detect";
 const TICK_US: i64 = 500_000;
@@ -179,8 +180,9 @@ pub async fn run(
     let mut tick = Box::pin(clock.sleep_until(tick_at));
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
     let (mut found, mut new) = (Vec::new(), state.apply(&now, Moment::now(&clock)));
+    let mut arrived = Vec::new();
+    let (mut stopped, mut change) = (Box::pin(stop.cancelled()), Box::pin(change_of(settings.clone())));
     loop {
-        let mut arrived = Vec::new();
         tokio::select! {
             delivery = deliveries.recv() => {
                 let Some(delivery) = delivery else { break };
@@ -194,9 +196,9 @@ pub async fn run(
                 arrived.push(Delivery { offset: 0, reading });
             }
             () = &mut tick => tick_at = tick_at.min(clock.mono_us()),
-            Ok(()) = settings.changed() => settings.mark_changed(),
+            watched = &mut change => change.set(change_of(watched)),
             saved = Saving::end(&mut saving) => unsaved |= !saved.settle(&mut found, &broker),
-            () = stop.cancelled() => break,
+            () = &mut stopped => break,
         }
         // Before the reading: one that came under a new assignment would be nobody's under the old one.
         if settings.has_changed().unwrap_or(false) {
@@ -204,7 +206,7 @@ pub async fn run(
             new.extend(state.apply(&now, Moment::now(&clock)));
             unsaved = true;
         }
-        for delivery in arrived {
+        for delivery in arrived.drain(..) {
             new.extend(state.take(&delivery, &now, install, &tap));
             unsaved = true;
         }

@@ -6,10 +6,10 @@
 //! themselves are the broker's, and the record is DOWNSAMPLE's: a segment that is lost costs no window.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,8 +23,10 @@ use crate::detect::Moment;
 use crate::facts::Facts;
 use crate::outbox::Outbox;
 
-/// Readings on their way here.
-const CHANNEL: usize = 1024;
+/// Readings that wait to be taken over at most.
+const WAITING: usize = 1024;
+/// So many are taken over at once: to wake this stage with each costs more than to keep it.
+const MANY: usize = 256;
 /// Closings, and tries to keep what could not be kept.
 const TICK_US: MonoUs = 2_000_000;
 /// What was read in the last moment is on its way so long.
@@ -43,29 +45,43 @@ const UNKEPT: usize = 20;
 
 /// DETECT's end.
 #[derive(Clone, Debug)]
-pub struct Tap {
-    readings: mpsc::Sender<Reading>,
-    missed: Arc<AtomicBool>,
-}
+pub struct Tap(Arc<Waiting>);
 
 /// This stage's end.
 #[derive(Debug)]
-pub struct Feed {
-    readings: mpsc::Receiver<Reading>,
-    missed: Arc<AtomicBool>,
+pub struct Feed(Arc<Waiting>);
+
+/// What DETECT has had and this stage has not.
+#[derive(Debug, Default)]
+struct Waiting {
+    readings: Mutex<Vec<Reading>>,
+    many: Notify,
+    missed: AtomicBool,
+}
+
+impl Waiting {
+    fn readings(&self) -> MutexGuard<'_, Vec<Reading>> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// From DETECT to here.
 pub fn tap() -> (Tap, Feed) {
-    let ((sender, readings), missed) = (mpsc::channel(CHANNEL), Arc::new(AtomicBool::new(false)));
-    (Tap { readings: sender, missed: Arc::clone(&missed) }, Feed { readings, missed })
+    let waiting = Arc::new(Waiting::default());
+    (Tap(Arc::clone(&waiting)), Feed(waiting))
 }
 
 impl Tap {
     /// Takes a copy, if there is room: the emergency waits for nobody.
     pub fn give(&self, reading: &Reading) {
-        if self.readings.try_send(reading.clone()).is_err() {
-            self.missed.store(true, Ordering::Relaxed);
+        let mut readings = self.0.readings();
+        if readings.len() == WAITING {
+            self.0.missed.store(true, Ordering::Relaxed);
+            return;
+        }
+        readings.push(reading.clone());
+        if readings.len() >= MANY {
+            self.0.many.notify_one();
         }
     }
 }
@@ -220,7 +236,7 @@ fn firings(alert: &Alert) -> impl Iterator<Item = (Uuid, [UtcUs; 2], Vital, u64)
 
 /// Runs until `stop`; then what is open is sealed.
 pub async fn run(
-    mut feed: Feed,
+    Feed(waiting): Feed,
     outbox: Outbox,
     facts: Facts,
     mut settings: watch::Receiver<Arc<Settings>>,
@@ -234,18 +250,16 @@ pub async fn run(
     loop {
         let (mut facts_changed, mut ticked) = (false, false);
         tokio::select! {
-            Some(reading) = feed.readings.recv() => segments.take(reading),
+            () = waiting.many.notified() => {}
             Ok(()) = changed.changed() => facts_changed = true,
             Ok(()) = settings.changed() => {}
             () = &mut tick, if !segments.open.is_empty() || !unkept.is_empty() => ticked = true,
             () = stop.cancelled() => {}
         }
         // Before an assignment ends or a segment closes, what was read before is in it.
-        while let Ok(reading) = feed.readings.try_recv() {
-            segments.take(reading);
-        }
+        waiting.readings().drain(..).for_each(|reading| segments.take(reading));
         let (now, epoch, stopped) = (Moment::now(&clock), settings.borrow().epoch, stop.is_cancelled());
-        if feed.missed.swap(false, Ordering::Relaxed) && !stopped {
+        if waiting.missed.swap(false, Ordering::Relaxed) && !stopped {
             tracing::warn!("readings came too quickly for the segments; those that are open are cut");
             segments.missed(now.mono_us);
         }
@@ -455,7 +469,7 @@ mod tests {
         let (_, body) = outbox.segment_waiting(&[]).await.unwrap().unwrap();
         let sealed = medmon_core::wire::segment::open(&body).unwrap();
         assert_eq!((sealed.alert, sealed.part, sealed.cut, sealed.readings.len()), (alert.id, 1, true, 1));
-        // A channel that is full or closed costs DETECT nothing.
+        // A stage that has ended costs DETECT nothing.
         tap.give(&reading(8));
     }
 }

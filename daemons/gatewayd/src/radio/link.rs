@@ -132,8 +132,8 @@ async fn speak<P>(
     let mut decoder = Decoder::default();
     let mut pending: Option<(Request, Instant)> = None;
     let mut buffer = [0_u8; 4096];
+    let mut frames = Vec::new();
     loop {
-        let mut frames = Vec::new();
         let deadline = pending.as_ref().map(|(_, deadline)| *deadline);
         tokio::select! {
             // What the port holds goes before what time says: after a pause of this program the rest of a frame is there,
@@ -160,22 +160,21 @@ async fn speak<P>(
                     let _ = reply.send(Err(LinkError::Timeout(command)));
                 }
             }
-            () = tokio::time::sleep(EXPIRE), if decoder.is_waiting() => decoder.expire(|frame| frames.push(frame)),
+            () = async { tokio::time::sleep(EXPIRE).await }, if decoder.is_waiting() => decoder.expire(|frame| frames.push(frame)),
         }
         let dropped = std::mem::take(&mut decoder.dropped);
         counters.add("dropped_bytes", dropped.bytes);
         counters.add("bad_checks", dropped.checks);
         let (mono_us, utc_us) = (clock.mono_us(), clock.utc_us());
-        for Frame { command, data } in frames {
-            let frame = Frame { command, data };
+        for frame in frames.drain(..) {
             if frame.is_indication() {
                 // It owes no answer any more; waiting for it would hold up the next request.
-                if command == RESET_IND
+                if frame.command == RESET_IND
                     && let Some((Request { command, reply: Some(reply), .. }, _)) = pending.take()
                 {
                     let _ = reply.send(Err(LinkError::Restarted(command)));
                 }
-                let _ = indications.send(Indication { command, data: frame.data, mono_us, utc_us });
+                let _ = indications.send(Indication { command: frame.command, data: frame.data, mono_us, utc_us });
             } else if let Some(answer) = answer(&frame, pending.as_ref().map(|(request, _)| request.command)) {
                 if let Some((Request { reply: Some(reply), .. }, _)) = pending.take() {
                     let _ = reply.send(answer);

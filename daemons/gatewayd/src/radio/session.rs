@@ -198,13 +198,15 @@ impl<'a> Session<'a> {
         // A window of the run before, or of another host, must not stay open.
         self.close_everywhere();
         let clock = &self.context.clock;
-        let mut tick_us = clock.mono_us() + TICK_US;
+        // Kept from message to message: to set them anew with each costs as much as to read it.
+        let mut tick = Box::pin(clock.sleep_until(clock.mono_us() + TICK_US));
+        let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
             let result = tokio::select! {
                 // In this order: what the dongle said before it answered a look-up is in the channel by then, and must
                 // count first, or a message could go to whoever has its sender's address now.
                 biased;
-                () = stop.cancelled() => {
+                () = &mut stopped => {
                     self.shut().await;
                     // What was heard until then is kept.
                     while let Ok(said) = indications.try_recv() {
@@ -214,8 +216,8 @@ impl<'a> Session<'a> {
                     }
                     return Ended::Stopped;
                 }
-                () = clock.sleep_until(tick_us) => {
-                    tick_us = clock.mono_us() + TICK_US;
+                () = &mut tick => {
+                    tick.set(clock.sleep_until(clock.mono_us() + TICK_US));
                     self.tick();
                     Ok(())
                 }
@@ -250,8 +252,6 @@ impl<'a> Session<'a> {
             if let Err(error) = result {
                 return Ended::Lost(error.to_string());
             }
-            // Their results come as events.
-            while self.errands.try_join_next().is_some() {}
         }
     }
 

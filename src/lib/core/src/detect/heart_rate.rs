@@ -76,15 +76,17 @@ impl HeartRate {
         {
             self.window.pop_front();
         }
-        let rate_over = |span| {
-            let recent = self.window.iter().rev().take_while(|(then, _)| at - then < span);
+        let rate_over = |count| {
+            let recent = self.window.iter().rev().take(count);
             median(recent.map(|(_, stored)| *stored), Vital::HEART_RATE)
         };
-        let rate = rate_over(MEDIAN_US);
+        let recent = self.window.len() - self.window.partition_point(|(then, _)| at - then >= MEDIAN_US);
+        let rate = rate_over(recent);
         // Where movement is known, the rules of the longer median can only recover.
         let unknown_matters =
             activity == Activity::Unknown || UNKNOWN_RULES.iter().any(|rule| self.criteria[*rule].active);
-        let slow_rate = if unknown_matters { rate_over(MEDIAN_UNKNOWN_US) } else { rate };
+        // A quick sensor's window is full before it is that long: then both are the same.
+        let slow_rate = if unknown_matters && recent < self.window.len() { rate_over(self.window.len()) } else { rate };
 
         let limit = |limit| settings.limits.get(limit);
         let exercise = match activity {

@@ -279,8 +279,8 @@ fn age(settings: &Settings, reading: &Reading) -> Option<f64> {
 
 /// The median of stored figures in the vital's unit; 0 of nothing.
 fn median(stored: impl Iterator<Item = i32>, vital: Vital) -> f64 {
-    // The windows of most sensors fit: no growing at each reading.
-    let mut values: Vec<i32> = Vec::with_capacity(64);
+    // No growing at each reading.
+    let mut values: Vec<i32> = Vec::with_capacity(stored.size_hint().1.unwrap_or(64));
     values.extend(stored);
     let (count, middle) = (values.len(), values.len() / 2);
     if count == 0 {
