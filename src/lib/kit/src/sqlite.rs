@@ -249,7 +249,7 @@ fn reader(path: &Path) -> Result<Connection, Error> {
 
 /// A kept statement is planned once: else SQLite plans some of them anew for whatever is bound to them, which takes ten
 /// times as long as to find a row.
-fn planned_once(connection: &Connection) -> rusqlite::Result<()> {
+pub fn planned_once(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 

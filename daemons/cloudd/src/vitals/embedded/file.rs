@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use medmon_kit::sqlite::planned_once;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Fault;
@@ -55,6 +56,7 @@ pub fn writer(path: &Path, kind: Kind, max_bytes: Option<u64>) -> Result<Connect
     let open = || {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
+        planned_once(&connection)?;
         connection.pragma_update(None, "page_size", kind.page)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", if kind.synced { "FULL" } else { "NORMAL" })?;
@@ -162,6 +164,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(10))?;
+    planned_once(&connection)?;
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
