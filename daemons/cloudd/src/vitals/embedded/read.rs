@@ -1,6 +1,9 @@
 //! What readers ask: ranges, totals, holes; from months, hot files and memory, each window once.
 
+use std::path::Path;
+
 use medmon_core::noun::{Gap, UtcUs, Vital, Window};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::key::Series;
@@ -17,6 +20,14 @@ impl Store {
         work(&self.layout())
     }
 
+    /// Runs `work` on one file in one transaction: its lock is taken once, not for every statement.
+    fn with<T>(&self, path: &Path, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.readers.with(path, |db| {
+            let _reading = db.unchecked_transaction().map_err(Fault::sqlite(path))?;
+            work(db)
+        })
+    }
+
     /// Windows that start in a span, their parts merged.
     pub(super) fn range(&self, (subject, vital): (Uuid, Vital), span: Span) -> Result<Vec<Window>, Fault> {
         self.reading(|layout| {
@@ -26,7 +37,7 @@ impl Store {
             }
             for month in layout.months_of(span) {
                 let path = self.month(layout, month)?;
-                self.readers.with(&path, |db| {
+                self.with(&path, |db| {
                     for (span_s, id) in month::spans(db, &path, (subject, vital))? {
                         let series = (Series { subject, vital, span_s }, id);
                         for day in month::days(month, span) {
@@ -53,7 +64,7 @@ impl Store {
     ) -> Result<(), Fault> {
         for chunk in layout.chunks.iter().filter(|chunk| chunk.overlaps(span)) {
             let path = chunk.day.path(&self.folder);
-            self.readers.with(&path, |db| {
+            self.with(&path, |db| {
                 for (subject, windows) in subjects.iter().zip(windows.iter_mut()) {
                     hot::windows(db, &path, chunk.segment, (*subject, vital), |part| {
                         if part.start_us >= span.0 && part.start_us < span.1 && chunk.has(part.start_us) {
@@ -85,7 +96,7 @@ impl Store {
             let mut alone = Vec::new();
             for month in layout.months_of(span) {
                 let path = self.month(layout, month)?;
-                self.readers.with(&path, |db| {
+                self.with(&path, |db| {
                     for ((subject, windows), total) in subjects.iter().zip(&mut windows).zip(&mut totals) {
                         let newer = windows.len();
                         for (span_s, id) in month::spans(db, &path, (*subject, vital))? {
