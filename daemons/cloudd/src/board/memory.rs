@@ -86,11 +86,14 @@ impl Rows {
     fn read_gateway(&mut self, db: &Connection, id: Uuid) -> Result<(), Refusal> {
         let Some((patient, gateway)) = board::gateway(db, id)? else { return Ok(()) };
         let Some(name) = self.names.get(&patient) else { return Ok(()) };
-        if let Some(row) = self.by_name.get_mut(&(name.clone(), patient))
-            && row.patient.gateway.as_ref() != Some(&gateway)
-        {
+        if let Some(row) = self.by_name.get_mut(&(name.clone(), patient)) {
+            // When it was heard is no part of a row's text.
+            let mut before = row.patient.gateway.clone();
+            before.iter_mut().for_each(|before| before.last_heard_at = gateway.last_heard_at);
             let patient = BoardPatient { gateway: Some(gateway), ..row.patient.clone() };
-            *row = Arc::new(Row { patient, text: Mutex::default() });
+            let text = row.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let text = text.filter(|_| before == patient.gateway);
+            *row = Arc::new(Row { patient, text: Mutex::new(text) });
         }
         Ok(())
     }

@@ -61,10 +61,11 @@ impl<'a> Seen<'a> {
 }
 
 /// A row that is ready to be written.
-struct Ready {
+struct Ready<'a> {
     section: Section,
     /// How urgent, and since when.
     waits: (Reverse<Option<Priority>>, i64),
+    gateway: Option<&'a BoardGateway>,
     text: Arc<Text>,
 }
 
@@ -106,9 +107,10 @@ fn write(mut board: Board, rows: &[Arc<Row>], vitals: &dyn VitalsStore, caller: 
     for row in rows {
         let seen = Seen::of(&row.patient, caller);
         let text = text(row, &seen, vitals, now_us)?;
-        let section = section(&seen.alerts, row.patient.gateway.as_ref(), &text, now_us);
+        let gateway = row.patient.gateway.as_ref();
+        let section = section(&seen.alerts, gateway, &text, now_us);
         count(&mut board.counts, section, &seen.alerts);
-        ready.push(Ready { section, waits: waits(&seen.alerts), text });
+        ready.push(Ready { section, waits: waits(&seen.alerts), gateway, text });
     }
     // Worst and unacknowledged first; then who waits longest; then by name, as they came.
     ready.sort_by_key(|row| (row.section, row.waits));
@@ -120,7 +122,7 @@ fn write(mut board: Board, rows: &[Arc<Row>], vitals: &dyn VitalsStore, caller: 
         if at > 0 {
             json.push(b',');
         }
-        row.text.write(row.section, now_us, &mut json)?;
+        row.text.write(row.section, row.gateway, now_us, &mut json)?;
     }
     json.extend_from_slice(&end);
     Ok(json)

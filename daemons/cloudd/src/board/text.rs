@@ -1,10 +1,11 @@
-//! A row of the board as JSON that is written once, with holes for what grows old: section, ages, staleness.
+//! A row of the board as JSON that is written once, with holes for what grows old (section, ages, staleness) and for
+//! when the gateway was heard.
 //!
 //! What a row has beside them changes once a minute; a screen asks every few seconds.
 
 use std::ops::Range;
 
-use medmon_api::board::{BoardRow, Section};
+use medmon_api::board::{BoardGateway, BoardRow, Section};
 use medmon_core::noun::UtcUs;
 use serde::Serialize;
 
@@ -19,8 +20,6 @@ pub struct Text {
     pub feeling: bool,
     /// When each vital was read, and after how many seconds it is too old.
     vitals: Vec<(UtcUs, u64)>,
-    /// When the gateway was heard.
-    heard_us: Option<UtcUs>,
     json: String,
     holes: Vec<Range<usize>>,
 }
@@ -31,8 +30,8 @@ impl Text {
         let json = serde_json::to_string(row).map_err(Refusal::internal)?;
         // Inside a string a quotation mark is escaped: these are found as keys only.
         let of_vitals = vitals.iter().flat_map(|_| ["\"age_s\":", "\"stale\":"]);
-        let of_gateway = row.gateway.iter().map(|_| "\"heard_age_s\":");
-        let mut holes = Vec::with_capacity(2 + 2 * vitals.len());
+        let of_gateway = row.gateway.iter().flat_map(|_| ["\"last_heard_at\":", "\"heard_age_s\":"]);
+        let mut holes = Vec::with_capacity(3 + 2 * vitals.len());
         for key in std::iter::once("\"section\":").chain(of_vitals).chain(of_gateway) {
             let from = holes.last().map_or(0, |hole: &Range<usize>| hole.end);
             let hole = json[from..].find(key).and_then(|at| {
@@ -41,8 +40,7 @@ impl Text {
             });
             holes.push(hole.ok_or_else(|| Refusal::internal(format!("a row of the board has no {key}")))?);
         }
-        let heard_us = row.gateway.as_ref().and_then(|gateway| gateway.last_heard_at).map(|at| at.as_microsecond());
-        Ok(Self { version, feeling: row.feeling.is_some(), vitals, heard_us, json, holes })
+        Ok(Self { version, feeling: row.feeling.is_some(), vitals, json, holes })
     }
 
     /// Whether there is a vital.
@@ -64,11 +62,17 @@ impl Text {
 
     /// Bytes to make room for.
     pub fn room(&self) -> usize {
-        self.json.len() + 32
+        self.json.len() + 64
     }
 
-    /// Writes the row as it is at `now_us`.
-    pub fn write(&self, section: Section, now_us: UtcUs, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// Writes the row as it is at `now_us`, its gateway being `gateway`.
+    pub fn write(
+        &self,
+        section: Section,
+        gateway: Option<&BoardGateway>,
+        now_us: UtcUs,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         let mut holes = self.holes.iter();
         let mut from = 0;
         let mut fill = |out: &mut Vec<u8>| {
@@ -84,9 +88,11 @@ impl Text {
             fill(out);
             put(out, &stale)?;
         }
-        if let Some(heard_us) = self.heard_us {
+        if let Some(gateway) = gateway {
             fill(out);
-            put(out, &age_s(heard_us, now_us))?;
+            put(out, &gateway.last_heard_at)?;
+            fill(out);
+            put(out, &gateway.last_heard_at.map(|at| age_s(at.as_microsecond(), now_us)))?;
         }
         out.extend_from_slice(&self.json.as_bytes()[from..]);
         Ok(())
