@@ -54,6 +54,26 @@ fn third(share: f64) -> String {
     text.strip_prefix('0').map_or(text.clone(), str::to_owned)
 }
 
+/// `1.8 (0.2-6.4)`: events in each unit of `time`, with the 95 % interval of a Poisson count (Garwood, Biometrika 28
+/// (1936) 437-442).
+pub fn rate(count: usize, time: f64) -> String {
+    // The mean at which a count of `most` and less is so likely.
+    let mean_where = |most: usize, likely: f64| {
+        let (mut low, mut high) = (0.0, 20.0 + 3.0 * most as f64);
+        for _ in 0..60 {
+            let mean = f64::midpoint(low, high);
+            let terms = (1..=most).scan((-mean).exp(), |term, number| {
+                *term *= mean / number as f64;
+                Some(*term)
+            });
+            if (-mean).exp() + terms.sum::<f64>() > likely { low = mean } else { high = mean }
+        }
+        low
+    };
+    let low = count.checked_sub(1).map_or(0.0, |fewer| mean_where(fewer, 0.975));
+    format!("{:.1} ({:.1}-{:.1})", count as f64 / time, low / time, mean_where(count, 0.025) / time)
+}
+
 /// The median; `None` of nothing.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -102,5 +122,12 @@ mod tests {
         assert!((low - 0.9428).abs() < 1e-3 && (high - 0.9981).abs() < 1e-3, "{low} {high}");
         assert_eq!(Share { hits: 3, of: 3 }.interval().1, 1.0);
         assert_eq!(Share::default().long(), "-");
+    }
+
+    #[test]
+    fn a_rate_has_the_interval_of_its_count() {
+        assert_eq!(rate(0, 1.0), "0.0 (0.0-3.7)");
+        assert_eq!(rate(2, 1.0), "2.0 (0.2-7.2)");
+        assert_eq!(rate(10, 2.0), "5.0 (2.4-9.2)");
     }
 }

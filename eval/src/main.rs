@@ -62,7 +62,7 @@ fn main() -> anyhow::Result<()> {
     if wanted(Part::Falls, falls::FOLDER) {
         let all = falls::load_all(&data)?;
         write("falls.jsonl", &report::lines(&all))?;
-        print!("{}", report::tables(&all));
+        print!("{}{}", report::tables(&all), stream::daily_life(&all)?);
     }
     if let Some(folder) = streams.as_deref().filter(|_| matches!(part, Part::Falls | Part::All)) {
         let (lines, table) = stream::run(folder)?;

@@ -136,7 +136,8 @@ fn after_a_walk(fall: &Recording, all: &[Recording]) -> Samples {
     replaced.collect()
 }
 
-fn mean(axes: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
+/// The mean vector; 0 of nothing.
+pub(super) fn mean(axes: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
     let (count, sum) = axes.fold((0.0, [0.0; 3]), |(count, sum), axes| {
         (count + 1.0, [sum[0] + axes[0], sum[1] + axes[1], sum[2] + axes[2]])
     });
@@ -144,7 +145,7 @@ fn mean(axes: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
 }
 
 /// `axes` turned as `from` has to be to point where `to` does (Rodrigues).
-fn turned(axes: [f64; 3], from: [f64; 3], to: [f64; 3]) -> [f64; 3] {
+pub(super) fn turned(axes: [f64; 3], from: [f64; 3], to: [f64; 3]) -> [f64; 3] {
     let dot = |one: [f64; 3], two: [f64; 3]| one.iter().zip(two).map(|(one, two)| one * two).sum::<f64>();
     let cross = |[a, b, c]: [f64; 3], [x, y, z]: [f64; 3]| [b * z - c * y, c * x - a * z, a * y - b * x];
     let unit = |axes: [f64; 3]| axes.map(|axis| axis / dot(axes, axes).sqrt().max(1e-9));
