@@ -1,6 +1,7 @@
 //! A patient with one sensor, and the real detectors over what it says.
 
 use anyhow::Context as _;
+use medmon_core::detect::glucose::Ahead;
 use medmon_core::detect::{Detectors, Finding};
 use medmon_core::noun::{
     ClockQuality, Device, Ieee, MonoUs, Place, Quality, Reading, ReadingId, Settings, Value, Vital,
@@ -43,6 +44,12 @@ impl Home {
         settings.limits.set(limits.iter().copied()).map_err(|error| anyhow::anyhow!("{error}"))?;
         let detectors = Detectors::new(&settings, 0);
         Ok(Self { settings, detectors, sequence: 0, findings: Vec::new() })
+    }
+
+    /// With other predictions of low glucose.
+    #[must_use]
+    pub fn looking(self, ahead: Ahead) -> Self {
+        Self { detectors: self.detectors.looking(ahead), ..self }
     }
 
     /// A figure in the vital's unit.

@@ -33,7 +33,7 @@ enum Part {
     Glucose,
     /// All of them.
     All,
-    /// Fits the fall detector's coefficients to the recordings and prints the tables to paste.
+    /// Fits the fall detector's coefficients and compares predictions of low glucose; prints the tables to paste.
     Train,
 }
 
@@ -48,6 +48,10 @@ fn main() -> anyhow::Result<()> {
     if part == Part::Train {
         let all = falls::load_all(&data)?;
         print!("{}{}", report::coefficients(&all), report::left_out(&all));
+        let folder = data.join(glucose::FOLDER);
+        if folder.is_dir() {
+            print!("{}", glucose::train::tables(&glucose::course::load(&folder)?)?);
+        }
         return Ok(());
     }
     let any = std::cell::Cell::new(false);

@@ -7,7 +7,7 @@
 
 mod episode;
 pub mod fall;
-mod glucose;
+pub mod glucose;
 mod heart_rate;
 mod motion;
 mod silence;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use self::episode::{Episodes, MINUTE, Origin, Rule, SECOND, Step};
 use self::fall::{Fall, Placement};
-use self::glucose::Glucose;
+use self::glucose::{Ahead, Glucose};
 use self::heart_rate::HeartRate;
 use self::motion::{Activity, Motion};
 use self::silence::Silence;
@@ -104,6 +104,9 @@ pub struct Detectors {
     devices: BTreeMap<Ieee, OfDevice>,
     silence: Silence,
     episodes: Episodes,
+    /// Not part of the state: those of this release.
+    #[serde(skip)]
+    ahead: Ahead,
 }
 
 impl Detectors {
@@ -111,7 +114,13 @@ impl Detectors {
     pub fn new(settings: &Settings, now_mono_us: MonoUs) -> Self {
         let mut silence = Silence::new(now_mono_us);
         silence.tick(now_mono_us, settings);
-        Self { devices: BTreeMap::new(), silence, episodes: Episodes::default() }
+        Self { devices: BTreeMap::new(), silence, episodes: Episodes::default(), ahead: Ahead::default() }
+    }
+
+    /// With other predictions of low glucose, to compare them.
+    #[must_use]
+    pub fn looking(self, ahead: Ahead) -> Self {
+        Self { ahead, ..self }
     }
 
     /// Takes one reading in. Settings are those in force at this moment: a change of limits acts with the next
@@ -142,7 +151,7 @@ impl Detectors {
                 device.temperature.get_or_insert_default().reading(reading, stored, settings)
             }
             (Vital::GLUCOSE, &Value::Scalar(stored)) => {
-                device.glucose.get_or_insert_default().reading(reading, stored, settings)
+                device.glucose.get_or_insert_default().reading(reading, stored, settings, &self.ahead)
             }
             (Vital::ACCELERATION, Value::Samples { .. }) => {
                 device.motion.get_or_insert_default().reading(reading);
@@ -210,7 +219,7 @@ impl Detectors {
         if steps.is_empty() {
             return Vec::new();
         }
-        let Self { devices, silence, episodes } = self;
+        let Self { devices, silence, episodes, .. } = self;
         episodes.settle(origin, steps, |key| {
             let of_devices = devices.values().flat_map(|device| device.active(key.vital));
             let all = of_devices.chain(silence.active(key.vital));

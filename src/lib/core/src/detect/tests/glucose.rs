@@ -150,6 +150,20 @@ fn after_an_episode_the_next_prediction_is_news() {
     assert_eq!(patient.told().last().map(|row| (row.1, row.3)), Some((HypoglycaemiaPredicted, 4800)));
 }
 
+#[test]
+fn what_lies_ahead_is_no_part_of_the_state() {
+    let mut patient = course(&[97.0, 94.0, 91.0, 88.0, 85.0, 82.0]);
+    patient.detectors = patient.detectors.looking(Ahead { long_ahead_us: 5 * MINUTE, ..Ahead::default() });
+    let saved = serde_json::to_value(&patient.detectors).unwrap();
+    assert_eq!(saved.as_object().unwrap().keys().collect::<Vec<_>>(), ["devices", "episodes", "silence"]);
+    patient.hold(SUGAR, 79.0, 300, 300).quiet();
+    // The state of a release that looked less far ahead: this one goes on from it, and looks as far as it does.
+    patient.now -= 300 * SECOND;
+    patient.detectors = serde_json::from_value(saved).unwrap();
+    patient.hold(SUGAR, 79.0, 300, 300);
+    assert_eq!(patient.told(), [(Onset, HypoglycaemiaPredicted, Low, 1800)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
