@@ -14,7 +14,6 @@ use crate::publish::Publishing;
 use crate::quality::Judge;
 use crate::radio::Report;
 use crate::radio::counters::Counters;
-use crate::settings::change_of;
 use crate::time::Time;
 
 /// Reports taken together; the broker commits in groups anyway.
@@ -176,13 +175,11 @@ pub async fn run(
     let mut batch = Vec::new();
     // From the start on: whatever is heard was heard under what is in force.
     collector.assigned(settings.borrow_and_update().epoch, MonoUs::MIN);
-    let mut change = Box::pin(change_of(settings.clone()));
     loop {
         let count = tokio::select! {
             biased;
-            watched = &mut change => {
-                collector.assigned(watched.borrow().epoch, clock.mono_us());
-                change.set(change_of(watched));
+            Ok(()) = settings.changed() => {
+                collector.assigned(settings.borrow_and_update().epoch, clock.mono_us());
                 continue;
             }
             count = reports.recv_many(&mut batch, BATCH_MAX) => count,

@@ -23,7 +23,6 @@ use crate::facts::Facts;
 use crate::radio::RadioState;
 use crate::seen::Seen;
 use crate::segment::Tap;
-use crate::settings::change_of;
 
 const NAME: &str = "detect";
 const TICK_US: i64 = 500_000;
@@ -181,7 +180,7 @@ pub async fn run(
     // What could not be committed is tried again with the next: an alert is not forgotten because a disk is full.
     let (mut found, mut new) = (Vec::new(), state.apply(&now, Moment::now(&clock)));
     let mut arrived = Vec::new();
-    let (mut stopped, mut change) = (Box::pin(stop.cancelled()), Box::pin(change_of(settings.clone())));
+    let mut stopped = std::pin::pin!(stop.cancelled());
     loop {
         tokio::select! {
             delivery = deliveries.recv() => {
@@ -196,7 +195,7 @@ pub async fn run(
                 arrived.push(Delivery { offset: 0, reading });
             }
             () = &mut tick => tick_at = tick_at.min(clock.mono_us()),
-            watched = &mut change => change.set(change_of(watched)),
+            Ok(()) = settings.changed() => settings.mark_changed(),
             saved = Saving::end(&mut saving) => unsaved |= !saved.settle(&mut found, &broker),
             () = &mut stopped => break,
         }

@@ -2,7 +2,6 @@
 //! as down. While it does, readings go to DETECT in memory at once and to the spill, and one batch at a time finds out
 //! when it is back.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use medmon_core::noun::{Reading, ReadingId};
+use medmon_core::noun::Reading;
 use medmon_kit::sqlite;
 
 use crate::broker::{Broker, BrokerError};
@@ -34,7 +33,7 @@ const FINISH: Duration = Duration::from_secs(3);
 
 /// What ended.
 enum Done {
-    Published(ReadingId, Result<(), BrokerError>),
+    Published(Vec<Reading>, Result<(), BrokerError>),
     Written(Vec<Reading>, Result<(), sqlite::Error>),
     Read(Result<Batch, sqlite::Error>),
     Replayed(Batch, Result<(), BrokerError>),
@@ -51,8 +50,7 @@ pub struct Publishing {
     counters: Counters,
     losing: mpsc::UnboundedSender<Lost>,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
-    /// What is being published, by its first reading. The newest may grow, for as long as the broker gathers.
-    in_flight: BTreeMap<ReadingId, Vec<Arc<[Reading]>>>,
+    in_flight: usize,
     writing: bool,
     write_at: Instant,
     replaying: bool,
@@ -86,7 +84,7 @@ impl Publishing {
             counters,
             losing,
             work: FuturesUnordered::new(),
-            in_flight: BTreeMap::new(),
+            in_flight: 0,
             writing: false,
             write_at: now,
             replaying: false,
@@ -104,17 +102,10 @@ impl Publishing {
         if self.down {
             self.bypass(&readings);
             self.spill(readings);
-            return;
-        }
-        let readings: Arc<[Reading]> = readings.into();
-        if let Some(mut newest) = self.in_flight.last_entry()
-            && self.broker.join(*newest.key(), &readings)
-        {
-            newest.get_mut().push(readings);
-        } else if let Some(opener) = readings.first().map(|first| first.id) {
-            let publish = self.publish(readings.to_vec());
-            self.in_flight.insert(opener, vec![readings]);
-            self.work.push(Box::pin(async move { Done::Published(opener, publish.await) }));
+        } else {
+            let publish = self.publish(readings.clone());
+            self.in_flight += 1;
+            self.work.push(Box::pin(async move { Done::Published(readings, publish.await) }));
         }
     }
 
@@ -133,7 +124,7 @@ impl Publishing {
     pub async fn finish(mut self) {
         self.finishing = true;
         let finish = async {
-            while !self.in_flight.is_empty() || self.writing || self.replaying || self.spill.has_unwritten() {
+            while self.in_flight > 0 || self.writing || self.replaying || self.spill.has_unwritten() {
                 self.step().await;
             }
         };
@@ -183,10 +174,9 @@ impl Publishing {
 
     fn settle(&mut self, done: Done) {
         match done {
-            Done::Published(opener, result) => {
-                let readings = self.in_flight.remove(&opener).unwrap_or_default();
+            Done::Published(readings, result) => {
+                self.in_flight -= 1;
                 if let Err(error) = result {
-                    let readings: Vec<_> = readings.iter().flat_map(|batch| batch.iter().cloned()).collect();
                     self.bypass(&readings);
                     self.spill(readings);
                     self.failed(&error);

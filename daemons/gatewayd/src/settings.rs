@@ -121,16 +121,6 @@ pub async fn run(store: Arc<SettingsStore>, client: Client, clock: Clock, stop: 
 /// The least pause between two questions, so that a broken proxy that answers at once does not become a flood.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
-/// Waits for other Settings than `watched` has seen; for ever, if none come any more. For a loop that other events wake much
-/// more often: what is waited for stays registered from one to the next.
-pub async fn change_of(mut watched: watch::Receiver<Arc<Settings>>) -> watch::Receiver<Arc<Settings>> {
-    if watched.changed().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    watched.mark_unchanged();
-    watched
-}
-
 #[cfg(test)]
 mod tests {
     use medmon_core::noun::Ieee;

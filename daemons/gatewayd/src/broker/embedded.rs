@@ -1,6 +1,6 @@
 //! The embedded broker: one SQLite log, one cursor a stage, a group commit every 250 ms.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, watch};
 
-use medmon_core::noun::{Reading, ReadingId, Value};
+use medmon_core::noun::{Reading, Value};
 use medmon_core::wire;
 use medmon_kit::sqlite::{self, Database};
 
@@ -19,7 +19,7 @@ use crate::outbox::Lost;
 /// Few syncs a second: SD cards wear. The urgent path does not wait for it. Long enough that two bursts of an accelerometer,
 /// 12 samples at 50 Hz, share a commit; durable within 250 ms all the same.
 const GROUP: Duration = Duration::from_millis(245);
-/// Publishes that a stage may be behind in memory before it is sent back to the log.
+/// Publishes that DETECT may be behind in memory before it is sent back to the log.
 const TAIL: usize = 1024;
 /// Readings on their way to a stage.
 const ON_THE_WAY: usize = 2048;
@@ -34,10 +34,8 @@ const MIGRATIONS: &[&str] = &["
 /// A SQLite log.
 pub struct Embedded {
     log: Database,
-    offsets: Arc<Mutex<Offsets>>,
+    offsets: Mutex<Offsets>,
     durable: watch::Sender<i64>,
-    /// The newest offset that a group which was not committed had; in the log there is a hole.
-    failed: Arc<AtomicI64>,
     tail: broadcast::Sender<Batch>,
     cursors: [i64; Stage::ALL.len()],
     /// Before this offset no raw bursts are left to be given up.
@@ -47,47 +45,25 @@ pub struct Embedded {
 /// What was published together: the first offset, and the readings.
 type Batch = (i64, Arc<[Reading]>);
 
-/// Offsets handed out, and the groups among them whose commit is not known yet.
+/// Offsets handed out, and the batches among them whose commit is not known yet.
 struct Offsets {
     next: i64,
-    /// By their first offset. The newest grows until the writer takes what is in it; then it is empty.
-    pending: BTreeMap<i64, Vec<Arc<[Reading]>>>,
+    pending: BTreeSet<i64>,
 }
 
 impl Offsets {
-    /// A group that begins with `readings`; its first offset.
-    fn begin(&mut self, readings: &Arc<[Reading]>) -> i64 {
+    fn begin(&mut self, count: usize) -> i64 {
         let first = self.next;
-        self.next += readings.len() as i64;
-        self.pending.insert(first, vec![Arc::clone(readings)]);
+        self.next += count as i64;
+        self.pending.insert(first);
         first
     }
 
-    /// `readings` in the newest group, if it is the one that began with `opener` and the writer has not come for it yet;
-    /// the offset of the first.
-    fn join(&mut self, opener: ReadingId, readings: &Arc<[Reading]>) -> Option<i64> {
-        let mut group = self.pending.last_entry()?;
-        group.get().first()?.first().filter(|first| first.id == opener)?;
-        group.get_mut().push(Arc::clone(readings));
-        let first = self.next;
-        self.next += readings.len() as i64;
-        Some(first)
-    }
-
-    /// What is in the group that began at `first`, which cannot grow any more.
-    fn take(&mut self, first: i64) -> Vec<Arc<[Reading]>> {
-        self.pending.get_mut(&first).map(std::mem::take).unwrap_or_default()
-    }
-
-    /// Ends the group that began at `first`; gives the last offset in it. Groups may end in any order.
+    /// Ends the batch that began at `first`. Everything up to the answer is settled: batches may end in any order, but
+    /// a reader of the log must not pass one that is still to come.
     fn end(&mut self, first: i64) -> i64 {
         self.pending.remove(&first);
-        self.pending.range(first..).next().map_or(self.next, |(after, _)| *after) - 1
-    }
-
-    /// Everything up to here is settled: a reader of the log must not pass a group that is still to come.
-    fn settled(&self) -> i64 {
-        self.pending.first_key_value().map_or(self.next, |(first, _)| *first) - 1
+        self.pending.first().map_or(self.next, |first| *first) - 1
     }
 }
 
@@ -116,9 +92,8 @@ impl Embedded {
         let newest = cursors.iter().copied().fold(newest, i64::max);
         Ok(Self {
             log,
-            offsets: Arc::new(Mutex::new(Offsets { next: newest + 1, pending: BTreeMap::new() })),
+            offsets: Mutex::new(Offsets { next: newest + 1, pending: BTreeSet::new() }),
             durable: watch::Sender::new(newest),
-            failed: Arc::default(),
             tail: broadcast::Sender::new(TAIL),
             cursors,
             bursts_from: AtomicI64::new(0),
@@ -126,12 +101,8 @@ impl Embedded {
     }
 
     fn offsets(&self) -> MutexGuard<'_, Offsets> {
-        lock(&self.offsets)
+        self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn lock(offsets: &Mutex<Offsets>) -> MutexGuard<'_, Offsets> {
-    offsets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -141,19 +112,17 @@ impl Broker for Embedded {
         let first = {
             // One step, so that the tail has batches in the order of their offsets.
             let mut offsets = self.offsets();
-            let first = offsets.begin(&readings);
-            // Nobody listening is fine: a stage starts from the log.
-            let _ = self.tail.send((first, readings));
+            let first = offsets.begin(readings.len());
+            // Nobody listening is fine: DETECT starts from the log.
+            let _ = self.tail.send((first, Arc::clone(&readings)));
             first
         };
-        let offsets = Arc::clone(&self.offsets);
         let written = self
             .log
             .write(move |db| {
-                let group = lock(&offsets).take(first);
                 let mut insert = db.prepare_cached("INSERT INTO reading (offset, utc_us, body) VALUES (?1, ?2, ?3)")?;
                 let mut body = wire::Writer::default();
-                for (offset, reading) in (first..).zip(group.iter().flat_map(|batch| batch.iter())) {
+                for (offset, reading) in (first..).zip(&*readings) {
                     body.0.clear();
                     wire::reading::encode_into(reading, &mut body);
                     insert.execute((offset, reading.utc_us, &body.0))?;
@@ -161,14 +130,7 @@ impl Broker for Embedded {
                 Ok(())
             })
             .await;
-        let settled = {
-            let mut offsets = self.offsets();
-            let last = offsets.end(first);
-            if written.is_err() {
-                self.failed.fetch_max(last, Ordering::Relaxed);
-            }
-            offsets.settled()
-        };
+        let settled = self.offsets().end(first);
         self.durable.send_if_modified(|durable| {
             let grew = *durable < settled;
             *durable = settled.max(*durable);
@@ -177,26 +139,17 @@ impl Broker for Embedded {
         written
     }
 
-    fn join(&self, opener: ReadingId, readings: &Arc<[Reading]>) -> bool {
-        let mut offsets = self.offsets();
-        let first = offsets.join(opener, readings);
-        if let Some(first) = first {
-            let _ = self.tail.send((first, Arc::clone(readings)));
-        }
-        first.is_some()
-    }
-
     fn consume(&self, stage: Stage) -> mpsc::Receiver<Delivery> {
         let (sender, receiver) = mpsc::channel(ON_THE_WAY);
         let (log, durable) = (self.log.clone(), self.durable.subscribe());
-        let (cursor, tail) = (self.cursors[stage as usize], self.tail.subscribe());
+        let cursor = self.cursors[stage as usize];
         match stage {
             Stage::Detect => {
+                let tail = self.tail.subscribe();
                 tokio::spawn(follow_tail(log, durable, tail, cursor, sender));
             }
             Stage::Downsample => {
-                let failed = Arc::clone(&self.failed);
-                tokio::spawn(follow_durable(log, durable, failed, tail, cursor, sender));
+                tokio::spawn(follow_log(log, durable, cursor, sender));
             }
         }
         receiver
@@ -207,7 +160,7 @@ impl Broker for Embedded {
                    ON CONFLICT (stage) DO UPDATE SET offset = max(offset, excluded.offset)";
         self.log
             .write(move |db| {
-                db.prepare_cached(sql)?.execute((stage.name(), offset))?;
+                db.execute(sql, (stage.name(), offset))?;
                 Ok(())
             })
             .await
@@ -326,45 +279,11 @@ async fn read(log: &Database, offset: i64, until: i64, limit: u32) -> Result<Vec
     .await
 }
 
-/// Hands durable readings over, in order, from `cursor` on: out of memory what follows the last, the rest from the log.
-async fn follow_durable(
-    log: Database,
-    mut durable: watch::Receiver<i64>,
-    failed: Arc<AtomicI64>,
-    mut tail: broadcast::Receiver<Batch>,
-    mut cursor: i64,
-    to: mpsc::Sender<Delivery>,
-) {
-    let mut oldest = None;
+/// Hands durable readings over, in order, from `cursor` on.
+async fn follow_log(log: Database, mut durable: watch::Receiver<i64>, mut cursor: i64, to: mpsc::Sender<Delivery>) {
     loop {
         let newest = *durable.borrow_and_update();
-        while cursor < newest {
-            match oldest.take().map_or_else(|| tail.try_recv(), Ok) {
-                // A group that could not be committed is not in the log, and not to be had.
-                Ok((first, readings)) if first == cursor + 1 && failed.load(Ordering::Relaxed) < first => {
-                    let delivery = |(offset, reading): (usize, &Reading)| Delivery {
-                        offset: first + offset as i64,
-                        reading: reading.clone(),
-                    };
-                    if hand_over(&to, readings.iter().enumerate().map(delivery)).await.is_err() {
-                        return;
-                    }
-                    cursor += readings.len() as i64;
-                }
-                Ok((first, readings)) if first + readings.len() as i64 <= cursor + 1 => {}
-                Err(broadcast::error::TryRecvError::Lagged(_)) => {}
-                other => {
-                    oldest = other.ok();
-                    if catch_up(&log, newest, &mut cursor, &to).await.is_err() {
-                        return;
-                    }
-                    if cursor < newest {
-                        break;
-                    }
-                }
-            }
-        }
-        if durable.changed().await.is_err() {
+        if catch_up(&log, newest, &mut cursor, &to).await.is_err() || durable.changed().await.is_err() {
             return;
         }
     }

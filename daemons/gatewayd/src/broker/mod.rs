@@ -5,13 +5,12 @@
 mod embedded;
 mod rabbitmq;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
-use medmon_core::noun::{Reading, ReadingId};
+use medmon_core::noun::Reading;
 use medmon_kit::sqlite;
 
 use crate::outbox::Lost;
@@ -129,12 +128,6 @@ pub trait Broker: Send + Sync {
     /// error they may be durable all the same: published again they are there twice, and every reader drops what it had
     /// by id. To be driven to its end, by whomever.
     async fn publish(&self, readings: Vec<Reading>) -> Result<(), BrokerError>;
-
-    /// `readings` become part of the publish under way that begins with the reading `opener`, whose end is theirs, too. DETECT
-    /// sees them at once. `false`: it takes no more, and they are to be published by themselves.
-    fn join(&self, _opener: ReadingId, _readings: &Arc<[Reading]>) -> bool {
-        false
-    }
 
     /// Deliveries for `stage` from its cursor on, for as long as the receiver lives.
     fn consume(&self, stage: Stage) -> mpsc::Receiver<Delivery>;

@@ -160,7 +160,7 @@ async fn speak<P>(
                     let _ = reply.send(Err(LinkError::Timeout(command)));
                 }
             }
-            () = async { tokio::time::sleep(EXPIRE).await }, if decoder.is_waiting() => decoder.expire(|frame| frames.push(frame)),
+            () = tokio::time::sleep(EXPIRE), if decoder.is_waiting() => decoder.expire(|frame| frames.push(frame)),
         }
         let dropped = std::mem::take(&mut decoder.dropped);
         counters.add("dropped_bytes", dropped.bytes);

@@ -252,6 +252,8 @@ impl<'a> Session<'a> {
             if let Err(error) = result {
                 return Ended::Lost(error.to_string());
             }
+            // Their results come as events.
+            while self.errands.try_join_next().is_some() {}
         }
     }
 

@@ -17,8 +17,6 @@ use super::{ASK_AGAIN, BACKUP_AGAIN_US, BACKUP_FAILED_US, Event, PING_US, SYS_PI
 impl Session<'_> {
     pub(super) fn tick(&mut self) {
         let now = self.context.clock.mono_us();
-        // Their results come as events.
-        while self.errands.try_join_next().is_some() {}
         if now >= self.next_ping_us {
             self.next_ping_us = now + PING_US;
             let (link, events) = (self.air.link.clone(), self.events.clone());
