@@ -3,7 +3,7 @@
 //! Limits: ADA/ATTD consensus (Battelino 2019, 2023), per patient in Limits. The prediction is a straight line through
 //! two points, no steeper than a body falls; of level 1 a longer line tells who has been falling for half an hour and does
 //! not slow down, of level 2 another one who fell as fast the step before. On the development traces (AZT1D, PhysioCGM,
-//! eight people, 2026-12-01, `cargo xtask eval glucose`) the bound takes a seventh off the false predictions of level 2 and
+//! eight people, 2026-12-01, `cargo xtask eval glucose`) the bound takes a fifth off the false predictions of level 2 and
 //! costs no event; the steady line then tells more of them 10 min before. Ridge, logistic scores (levels, slopes,
 //! curvature, noise, time of day, past lows), boosted trees, Kalman and Theil-Sen did not beat lines once people were left
 //! out. Of seven predictions of level 2 one comes true, so it is never urgent.
