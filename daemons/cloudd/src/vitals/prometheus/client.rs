@@ -30,6 +30,9 @@ pub enum ClientError {
     /// Nobody there, or not in time.
     #[error("{0}: no answer; is the server up, and are cloud.vitals.write_url and query_url right?")]
     Down(String, #[source] reqwest::Error),
+    /// What it takes now could not be told from what the process before it took.
+    #[error("{0}: started less than a second ago; asked again")]
+    Young(String),
 }
 
 /// What a server is.
@@ -171,7 +174,14 @@ impl Client {
             return Ok(runtime.data.start_time);
         }
         match self.get("/metrics", &[]).await {
-            Ok(body) => Ok(metric(&String::from_utf8_lossy(&body), "vm_app_start_timestamp").unwrap_or_default()),
+            Ok(body) => {
+                let body = String::from_utf8_lossy(&body);
+                // It says the second only: one that is killed within its first could be followed by one of the same name.
+                if metric(&body, "vm_app_uptime_seconds").as_deref() == Some("0") {
+                    return Err(ClientError::Young(self.query_url.clone()));
+                }
+                Ok(metric(&body, "vm_app_start_timestamp").unwrap_or_default())
+            }
             Err(ClientError::Answer(_, answer)) if answer.starts_with("404") => Ok(String::new()),
             Err(error) => Err(error),
         }
