@@ -227,8 +227,9 @@ impl Target {
                 peer.kill_and_start()?;
                 peer.flush().await?;
                 let now_s = Clock::system().utc_us() / 1_000_000;
-                let held = peer::samples(&mut peer.connect().await?, now_s, 4).await?;
-                Ok((stored as f64 - held / samples(FIVE) as f64).max(0.0))
+                // An envelope has five of them.
+                let held = peer::minutes(&mut peer.connect().await?, now_s, 4).await? / 5.0;
+                Ok((stored as f64 - held).max(0.0))
             }
         }
     }

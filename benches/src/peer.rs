@@ -122,9 +122,9 @@ impl Peer {
     }
 }
 
-/// How many samples a peer has of `days` before `until_s`.
-pub async fn samples(line: &mut Line, until_s: i64, days: i64) -> anyhow::Result<f64> {
-    let query = format!("sum(count_over_time({{__name__=~%22medmon_.%2B%22}}[{days}d]))");
+/// How many minutes of hearts a peer has of `days` before `until_s`.
+pub async fn minutes(line: &mut Line, until_s: i64, days: i64) -> anyhow::Result<f64> {
+    let query = format!("sum(count_over_time(medmon_heart_rate_count%5B{days}d%5D))");
     let answer = line.peer_get(&format!("/api/v1/query?nocache=1&time={until_s}&query={query}")).await?;
     let answer: serde_json::Value = serde_json::from_slice(&answer)?;
     let value = answer.pointer("/data/result/0/value/1").and_then(|value| value.as_str());

@@ -125,7 +125,7 @@ pub struct Run {
 }
 
 /// Rows that are read at once.
-const AHEAD: usize = 256;
+const AHEAD: usize = 64;
 
 impl Run {
     pub fn new(segment: u64) -> Self {

@@ -33,7 +33,7 @@ CREATE TABLE taken (day BIGINT NOT NULL, segment BIGINT NOT NULL, PRIMARY KEY (d
 -- a row: windows finer than a quarter of an hour were thinned
 CREATE TABLE thinned (at_us BIGINT NOT NULL);",
     page: 65_536,
-    cache_kib: 8192,
+    cache_kib: 4096,
     synced: false,
 };
 
