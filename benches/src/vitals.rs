@@ -239,21 +239,25 @@ fn rest(quick: bool) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Bytes a sample.
+/// Bytes a sample. An hour of everybody after the other, as time goes: what comes out of order lies apart.
 async fn peer_rest(peer: Peer, patients: u32, bodies: &[Vec<Vec<Window>>]) -> anyhow::Result<f64> {
-    let (mut line, mut samples) = (peer.connect().await?, 0);
-    for patient in 0..patients {
-        let body = &bodies[patient as usize % bodies.len()];
-        for hour in (0..DAY).step_by(HOUR as usize) {
+    let (mut line, mut samples, mut hearts) = (peer.connect().await?, 0, 0);
+    for hour in (0..DAY).step_by(HOUR as usize) {
+        for patient in 0..patients {
+            let body = &bodies[patient as usize % bodies.len()];
             let within = |window: &&Window| (hour..hour + HOUR).contains(&window.start_us);
             let dated = |window: &Window| Window { start_us: T0 + window.start_us, ..window.clone() };
             let windows: Vec<Window> = body.iter().flatten().filter(within).map(dated).collect();
             samples += windows.len() * STATISTICS;
+            hearts += windows.iter().filter(|window| window.vital == Vital::HEART_RATE).count();
             if !windows.is_empty() {
                 line.peer_post(peer::WRITE, &peer::request(patient, &windows)?).await?;
             }
         }
     }
+    peer.flush().await?;
+    let held = peer::minutes(&mut line, (T0 + DAY) / 1_000_000 + 60, 2).await?;
+    anyhow::ensure!(held == hearts as f64, "it has {held} of {hearts} minutes");
     Ok(peer.bytes_at_rest().await? / samples as f64)
 }
 
